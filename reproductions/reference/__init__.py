@@ -1,0 +1,1 @@
+"""Reference implementations, one folder per technique. Discovery reads the folders; nothing is registered here."""
