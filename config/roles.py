@@ -1,0 +1,27 @@
+"""What each group may do. Permissions exist only after ``post_migrate``, so they are given there, again at every migrate."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+CURATED = Q(content_type__app_label__in=("review", "techniques"))
+VIEWED = Q(content_type__app_label__in=("review", "techniques", "reproductions"), codename__startswith="view_")
+RUN_BENCHMARK = Q(content_type__app_label="reproductions", codename="run_benchmark")
+SCREENING = Q(content_type__app_label="review", content_type__model="membership")
+PEOPLE = Q(content_type__app_label="auth")
+
+GRANTS: dict[str, Q] = {
+    "reader": VIEWED,
+    "screener": VIEWED | SCREENING & ~Q(codename__startswith="delete_"),
+    "curator": VIEWED | CURATED,
+    "runner": VIEWED | RUN_BENCHMARK,
+    "owner": VIEWED | CURATED | RUN_BENCHMARK | PEOPLE,
+}
+
+
+def grant(**kwargs: Any) -> None:
+    """Give each group exactly its permissions; a receiver of ``post_migrate``."""
+    for name, which in GRANTS.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        group.permissions.set(Permission.objects.filter(which))

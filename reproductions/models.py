@@ -1,0 +1,160 @@
+"""The proof: runs of reference implementations, the devices they ran on, and what was measured."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from techniques.models import Technique
+
+
+class Device(models.Model):
+    """A machine's compute device, as the fingerprints of its records name it. Made by ingest and by workers."""
+
+    class Kind(models.TextChoices):
+        CPU = "cpu", "CPU"
+        GPU = "gpu", "GPU"
+
+    slug = models.SlugField(unique=True, max_length=120)
+    name = models.CharField(max_length=200, help_text="As the device reports itself.")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    cores = models.PositiveIntegerField(null=True, blank=True)
+    memory_bytes = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["kind", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """Everything measured on this device."""
+        return reverse("device", args=[self.slug])
+
+
+class Run(models.Model):
+    """One run of a reference implementation. Immutable once terminal: superseded by another run, never edited."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "queued"
+        CLAIMED = "claimed", "claimed"
+        CHECKING = "checking", "checking"
+        TIMING = "timing", "timing"
+        STORING = "storing", "storing"
+        SUCCEEDED = "succeeded", "succeeded"
+        FAILED = "failed", "failed"
+        CANCELLED = "cancelled", "cancelled"
+        TIMED_OUT = "timed_out", "timed out"
+        LOST = "lost", "lost"
+
+    ACTIVE: ClassVar = (Status.CLAIMED, Status.CHECKING, Status.TIMING, Status.STORING)
+    TERMINAL: ClassVar = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT, Status.LOST)
+
+    class Origin(models.TextChoices):
+        SITE = "site", "this site"
+        PUBLISHED = "published", "published with the code"
+        UPLOADED = "uploaded", "sent in"
+
+    class Size(models.TextChoices):
+        TINY = "tiny", "tiny"
+        CPU = "cpu", "cpu"
+        GPU = "gpu", "gpu"
+
+    run_id = models.UUIDField(unique=True, default=uuid.uuid4)
+    technique = models.ForeignKey(Technique, on_delete=models.PROTECT, related_name="runs")
+    size = models.CharField(max_length=10, choices=Size.choices)
+    parameters = models.JSONField(default=dict, blank=True)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.QUEUED, db_index=True)
+    origin = models.CharField(max_length=20, choices=Origin.choices, default=Origin.SITE)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
+    )
+    asked_at = models.DateTimeField(db_index=True)
+    queue = models.CharField(max_length=60, default="default")
+    device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+
+    worker = models.CharField(max_length=200, blank=True)
+    process_group = models.PositiveIntegerField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    progress_done = models.PositiveIntegerField(default=0)
+    progress_total = models.PositiveIntegerField(default=0)
+    progress_text = models.CharField(max_length=300, blank=True)
+    log = models.TextField(blank=True, help_text="The tail of the child's output, bounded.")
+    error = models.TextField(blank=True, help_text="What happened.")
+    advice = models.TextField(blank=True, help_text="What to do next.")
+
+    command = models.TextField(blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    dirty = models.BooleanField(null=True)
+    code_digest = models.CharField(max_length=80, blank=True)
+    environment = models.JSONField(default=dict, blank=True)
+    record = models.JSONField(null=True, blank=True, help_text="The whole record, verbatim.")
+    record_digest = models.CharField(max_length=80, blank=True)
+    schema = models.PositiveSmallIntegerField(null=True, blank=True)
+    noisy = models.BooleanField(default=False)
+    noisy_reason = models.CharField(max_length=300, blank=True)
+    smoke = models.BooleanField(default=False, help_text="Size tiny: a smoke test, not a measurement.")
+
+    class Meta:
+        ordering = ["-asked_at", "-id"]
+        permissions: ClassVar = [("run_benchmark", "Can run benchmarks")]
+        indexes: ClassVar = [models.Index(fields=["technique", "status", "-asked_at"], name="runs_of_technique")]
+
+    def __str__(self) -> str:
+        return str(self.run_id)
+
+    def get_absolute_url(self) -> str:
+        """The live page of this run."""
+        return reverse("run", args=[self.run_id])
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended, one way or another."""
+        return self.status in self.TERMINAL
+
+
+class Measurement(models.Model):
+    """One flat row: a variant at a case in one metric. A missing value is absent or ``None``, never 0."""
+
+    class Role(models.TextChoices):
+        BASELINE = "baseline", "baseline"
+        METHOD = "method", "method"
+        PEER = "peer", "peer"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="measurements")
+    variant = models.CharField(max_length=100)
+    role = models.CharField(max_length=20, choices=Role.choices)
+    sweep = models.CharField(max_length=100)
+    point = models.CharField(max_length=100, help_text="The sweep's point as text.")
+    point_value = models.FloatField(null=True, blank=True, help_text="The point as a number, where it is one.")
+    null_point = models.BooleanField(default=False)
+    metric = models.CharField(max_length=100, db_index=True)
+    detail = models.CharField(max_length=200, blank=True)
+    unit = models.CharField(max_length=60, blank=True)
+    better = models.CharField(max_length=10, blank=True)
+    simulated = models.BooleanField(default=False)
+    samples = models.JSONField(default=list, blank=True)
+    n = models.PositiveIntegerField(null=True, blank=True)
+    warmup = models.PositiveIntegerField(null=True, blank=True)
+    rounds = models.PositiveIntegerField(null=True, blank=True)
+    median = models.FloatField(null=True, blank=True)
+    p25 = models.FloatField(null=True, blank=True)
+    p75 = models.FloatField(null=True, blank=True)
+    minimum = models.FloatField(null=True, blank=True)
+    ci_low = models.FloatField(null=True, blank=True)
+    ci_high = models.FloatField(null=True, blank=True)
+    range_low = models.FloatField(null=True, blank=True, help_text="Lowest of the fresh processes.")
+    range_high = models.FloatField(null=True, blank=True, help_text="Highest of the fresh processes.")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["run_id", "position"]
+        indexes: ClassVar = [models.Index(fields=["run", "metric"], name="metrics_of_run")]
+
+    def __str__(self) -> str:
+        return f"{self.variant} {self.metric} at {self.sweep}={self.point}"

@@ -1,0 +1,9 @@
+"""The review app."""
+
+from django.apps import AppConfig
+
+
+class ReviewConfig(AppConfig):
+    """Configuration of the review app."""
+
+    name = "review"
