@@ -1,7 +1,8 @@
 """The proof: runs of reference implementations, the devices they ran on, and what was measured."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Collection
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -32,6 +33,10 @@ class Device(models.Model):
     def get_absolute_url(self) -> str:
         """Everything measured on this device."""
         return reverse("device", args=[self.slug])
+
+
+class ImmutableRun(Exception):
+    """Somebody tried to edit a run that has ended."""
 
 
 class Run(models.Model):
@@ -112,6 +117,21 @@ class Run(models.Model):
         """The live page of this run."""
         return reverse("run", args=[self.run_id])
 
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> "Run":
+        """Remember the stored status, so that a terminal run can be told from one that is ending now."""
+        run = super().from_db(db, field_names, values)
+        run._stored_status = run.__dict__.get("status")
+        return run
+
+    _stored_status: str | None = None
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses to edit a terminal run; raises ``ImmutableRun``."""
+        if self._stored_status in self.TERMINAL:
+            raise ImmutableRun(f"run {self.run_id} has ended ({self._stored_status}); it can be superseded, not edited")
+        super().save(*args, **kwargs)
+
     @property
     def is_terminal(self) -> bool:
         """Whether the run has ended, one way or another."""
@@ -125,6 +145,7 @@ class Measurement(models.Model):
         BASELINE = "baseline", "baseline"
         METHOD = "method", "method"
         PEER = "peer", "peer"
+        NULL = "null", "baseline against itself"
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="measurements")
     variant = models.CharField(max_length=100)
@@ -133,6 +154,9 @@ class Measurement(models.Model):
     point = models.CharField(max_length=100, help_text="The sweep's point as text.")
     point_value = models.FloatField(null=True, blank=True, help_text="The point as a number, where it is one.")
     null_point = models.BooleanField(default=False)
+    process = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="One of the fresh processes; empty: all of them pooled."
+    )
     metric = models.CharField(max_length=100, db_index=True)
     detail = models.CharField(max_length=200, blank=True)
     unit = models.CharField(max_length=60, blank=True)

@@ -1,0 +1,50 @@
+# `make help` lists everything. Two commands do it all: `make run` and `make test`.
+PYTHON ?= python3.11
+PORT ?= 8000
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TORCH ?= 1
+
+.PHONY: help setup run test check lock bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.venv/run.stamp: requirements/base.txt requirements/bench.in
+	$(PYTHON) -m venv .venv
+	$(PIP) -r requirements/base.txt
+ifneq ($(TORCH),0)
+	$(PIP) -r requirements/bench.in || echo "torch could not be installed: the site starts without benchmarks"
+endif
+	@touch $@
+
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+	$(PIP) -r requirements/dev.txt
+	$(PIP) --no-deps -r
+	@touch $@
+
+setup: .venv/run.stamp ## build .venv with all that `make run` needs; starts nothing
+
+run: .venv/run.stamp ## the site and its worker on 127.0.0.1:$(PORT); Ctrl-C ends both
+	@exec $(BIN)/python manage.py serve --port $(PORT)
+
+test: .venv/dev.stamp ## the whole suite: SQLite, PostgreSQL and a browser where they are found
+	$(BIN)/python tools/suite.py $(ARGS)
+
+check: .venv/dev.stamp ## ruff, mypy, missing migrations, the import law
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m pytest tests/test_boundaries.py
+
+bench: .venv/dev.stamp ## print the figures: page times, queries, start, overhead, ratios
+	$(BIN)/python tools/bench.py
+
+lock: .venv/dev.stamp ## resolve requirements/*.in again
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o requirements/base.txt requirements/base.in
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe -o requirements/dev.txt requirements/dev.in
+
+clean: ## remove the virtual environment; var/ with your data stays
+	rm -rf .venv

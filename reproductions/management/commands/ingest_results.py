@@ -1,0 +1,36 @@
+"""``manage.py ingest_results``: bring the published records of ``reproductions/results/`` into the database."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from reproductions.ingest import BrokenRecord, ingest_file
+from reproductions.models import Run
+
+
+class Command(BaseCommand):
+    """Ingests every record file below a folder; each is stored whole or not at all."""
+
+    help = "Ingest published records. A record that is already there is one run; a broken one is named and changes nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Where the records lie."""
+        parser.add_argument("folder", nargs="?", type=Path, default=settings.RESULTS_DIR)
+
+    def handle(self, *, folder: Path, **options: Any) -> None:
+        """Ingest what is new; files whose run is stored already are told by their name and not read again."""
+        known = {str(run_id)[:8] for run_id in Run.objects.filter(record__isnull=False).values_list("run_id", flat=True)}
+        files = sorted(folder.rglob("*.json"))
+        new = [path for path in files if options["verbosity"] > 1 or path.stem.rsplit("-", 1)[-1] not in known]
+        faults = []
+        for path in new:
+            try:
+                ingest_file(path)
+            except BrokenRecord as fault:
+                faults.append(str(fault))
+        self.stdout.write(f"records: {len(files)} files, {len(new) - len(faults)} new, {len(faults)} broken")
+        if faults:
+            raise CommandError("\n".join(faults))
