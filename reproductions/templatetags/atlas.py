@@ -1,0 +1,55 @@
+"""What the templates share: the entries of the navigation, and numbers put into words."""
+
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.utils.html import json_script
+
+from reproductions import wording
+
+register = template.Library()
+
+for word in (wording.exact, wording.rounded, wording.factor, wording.unit_sign, wording.claimed, wording.metric_words,
+             wording.duration, wording.host):  # fmt: skip
+    register.filter(word.__name__, word)
+register.simple_tag(wording.plural, name="count")
+
+ROOMS = (
+    ("Taxonomy", "/taxonomy/"),
+    ("Techniques", "/techniques/"),
+    ("Claims", "/claims/"),
+    ("Publications", "/publications/"),
+    ("Review", "/review/"),
+    ("Runs", "/runs/"),
+    ("Search", "/search/"),
+)
+# A run's status in the shapes of the verdicts; a success is only a finished run, so it takes ink and no hue.
+STATUS_MARKS = {
+    "queued": ("none", "none"),
+    "succeeded": ("within", "running"),
+    "cancelled": ("none", "none"),
+    "failed": ("failed", "failed"),
+    "timed_out": ("failed", "failed"),
+    "lost": ("failed", "failed"),
+}
+
+
+@register.simple_tag(takes_context=True)
+def rooms(context: Context) -> list[dict[str, Any]]:
+    """The entries of the main navigation; ``current`` marks the one that holds this page."""
+    path = getattr(context.get("request"), "path", "")
+    return [{"name": name, "address": address, "current": path.startswith(address)} for name, address in ROOMS]
+
+
+@register.inclusion_tag("_status.html")
+def status(run: Any) -> dict[str, str]:
+    """The status of a run as a mark and a word; shapes and hue as everywhere."""
+    symbol, colour = STATUS_MARKS.get(run.status, ("running", "running"))
+    return {"symbol": symbol, "colour": colour, "word": run.get_status_display()}
+
+
+@register.simple_tag
+def chart_data(figure: Any, name: str) -> str:
+    """The data block that ``static/js/charts.js`` draws; it is no script, so the security policy lets it pass."""
+    return json_script(figure, f"{name}-data")
