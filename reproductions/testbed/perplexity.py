@@ -11,8 +11,8 @@ from torch import Tensor, nn
 def nats_per_token(model: nn.Module, tokens: Tensor, window: int = 256, batch: int = 32) -> float:
     """Mean negative log-likelihood over non-overlapping windows of ``tokens`` [N].
 
-    Each window of ``window`` tokens starts with nothing before it and predicts the ``window`` tokens that follow each
-    of its own; a ragged remainder is left out. Raises ``ValueError`` where the text is shorter than one window.
+    A window is ``window`` tokens with nothing before them, each of which predicts the next; a ragged remainder is left
+    out. Raises ``ValueError`` where the text is shorter than one window.
     """
     count = (len(tokens) - 1) // window
     if count < 1:

