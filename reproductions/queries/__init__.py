@@ -1,0 +1,1 @@
+"""One module per page, named after it: everything a page reads, in a pinned number of database queries."""
