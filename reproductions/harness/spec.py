@@ -46,7 +46,8 @@ class Sweep:
 
     ``name`` is the axis as a reader sees it, ``unit`` its unit ("" for a pure number). ``tiny``, ``cpu`` and ``gpu`` are the points
     per size. ``null`` is the point where the technique must change nothing; ``None`` says there is no such point, and the harness
-    then races the baseline against itself. The other fields replace those of the technique for this sweep alone.
+    then races the baseline against itself. The other fields replace those of the technique for this sweep alone. Under a virtual
+    clock the oracle gives the makespan in seconds (a number, or a ``Trace`` that has it), found in another way than the method's.
     """
 
     name: str
@@ -60,6 +61,10 @@ class Sweep:
     methods: "Mapping[str, Method | Callable[[Batch], Output]] | None" = None
     ranks: int | None = None
     clock: Clock | None = None
+    oracle: "Callable[[Batch], Output] | None" = None
+    claim: "Callable[[Batch], float] | None" = None
+    bound: "Callable[[Batch], Bound] | None" = None
+    quality: "Callable[[Batch], Sequence[Quality]] | None" = None
 
     def points(self, size: Size) -> Sequence[Point]:
         """The points of this sweep at ``size``."""

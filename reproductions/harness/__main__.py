@@ -1,0 +1,124 @@
+"""The command line: ``python -m reproductions.harness list | check | run | env | compare``."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from .record import BrokenRecord
+
+FINE, FAILED, USAGE, NOTHING = 0, 1, 2, 3
+HERE = Path(__file__).resolve().parent.parent / "reference"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser(prog="python -m reproductions.harness", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    every = argparse.ArgumentParser(add_help=False)
+    every.add_argument("--root", type=Path, default=HERE, help="package folder of the techniques")
+    listing = commands.add_parser("list", parents=[every], help="one slug a line")
+    listing.add_argument("--json", action="store_true", help="with needs and sizes")
+    checking = commands.add_parser("check", parents=[every], help="every method against its oracle at size tiny")
+    checking.add_argument("slugs", nargs="*", metavar="SLUG")
+    checking.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    checking.add_argument("--seed", type=int, help="default: a new one every time")
+    running = commands.add_parser("run", parents=[every], help="measure one technique, or all")
+    running.add_argument("slug", nargs="?", metavar="SLUG")
+    running.add_argument("--all", action="store_true", help="every technique, the fewest records of this size first")
+    running.add_argument("--size", required=True, choices=("tiny", "cpu", "gpu"))
+    running.add_argument("--out", required=True, type=Path, help="the record's file; with --all a folder")
+    running.add_argument("--budget", type=float, help="seconds: of racing for one technique; with --all for everything")
+    running.add_argument("--commit", default="", help="the commit measured, where git cannot tell")
+    running.add_argument("--run-id", default="", help="a UUID; default: a new one")
+    running.add_argument("--seed", type=int, help="default: a new one every time")
+    commands.add_parser("env", help="the fingerprint of this machine")
+    comparing = commands.add_parser("compare", help="two records side by side")
+    comparing.add_argument("one", type=Path)
+    comparing.add_argument("other", type=Path)
+    commands.add_parser("_process").add_argument("job")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = parser().parse_args(arguments)
+    return int(COMMANDS[options.command](options))
+
+
+def _list(options: argparse.Namespace) -> int:
+    from . import listing
+
+    return listing.show(options.root, as_json=options.json)
+
+
+def _check(options: argparse.Namespace) -> int:
+    import secrets
+
+    if options.device == "cpu":
+        os.environ["TRITON_INTERPRET"] = "1"
+    from . import check, discovery
+
+    unknown = sorted(set(options.slugs) - set(discovery.slugs(options.root)))
+    if unknown:
+        print(f"no such technique: {', '.join(unknown)}", file=sys.stderr)
+        return USAGE
+    seed = options.seed if options.seed is not None else secrets.randbelow(1 << 31)
+    print(f"seed {seed}", flush=True)
+    return check.check(options.slugs, options.root, seed, options.device)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from . import discovery, record
+    from .progress import Reporter
+    from .run import Request, run
+
+    signal.signal(signal.SIGTERM, _stop)
+    if options.slug not in discovery.slugs(options.root):
+        print(f"no such technique: {options.slug}", file=sys.stderr)
+        return USAGE
+    reporter = Reporter()
+    request = Request(
+        options.slug, options.size, options.root, options.run_id, options.commit, options.seed, options.budget
+    )
+    found = run(request, reporter)
+    record.write(found, options.out)
+    reporter.emit("record", path=str(options.out), status=found["status"])
+    return FINE if found["status"] == "succeeded" else FAILED
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def _env(options: argparse.Namespace) -> int:
+    from . import fingerprint
+
+    device = "cuda" if fingerprint.has_cuda() else "cpu"
+    print(json.dumps({**fingerprint.whole(device), "now": fingerprint.moment(device)}, indent=1))
+    return FINE
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from . import compare
+
+    try:
+        return compare.show(options.one, options.other)
+    except (OSError, BrokenRecord) as error:
+        print(error, file=sys.stderr)
+        return USAGE
+
+
+def _process(options: argparse.Namespace) -> int:
+    from . import process
+
+    return process.main(options.job)
+
+
+COMMANDS = {"list": _list, "check": _check, "run": _run, "env": _env, "compare": _compare, "_process": _process}
+
+if __name__ == "__main__":
+    sys.exit(main())
