@@ -15,9 +15,9 @@ def probabilities(logits: Tensor, temperature: float = 1.0, top_k: int = 0, top_
         raise ValueError(f"temperature {temperature} >= 0, top_k {top_k} >= 0 and 0 < top_p {top_p} <= 1 are asked")
     if temperature == 0:
         return torch.zeros_like(logits).scatter(-1, logits.argmax(-1, keepdim=True), 1.0)
+    ordered, order = logits.sort(dim=-1, descending=True, stable=True)
     # The largest logit is taken off before dividing, so that a tiny temperature cannot overflow.
-    scaled = (logits - logits.amax(-1, keepdim=True)) / temperature
-    ordered, order = scaled.sort(dim=-1, descending=True, stable=True)
+    ordered = (ordered - ordered[..., :1]) / temperature
     if top_k:
         ordered[..., top_k:] = -torch.inf
     p = ordered.softmax(-1)

@@ -113,7 +113,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _span(path: Path, name: str, entry: Any) -> tuple[torch.dtype, list[int], int, int]:
     """Dtype, shape, start and end of one tensor; raises ``BadFile`` where they do not belong together."""
-    if not isinstance(entry, dict) or entry.get("dtype") not in DTYPES:
+    if not isinstance(entry, dict) or str(entry.get("dtype")) not in DTYPES:
         raise BadFile(f"{path}: {name} has no dtype that is known here: {entry!r:.80}")
     dtype, shape, offsets = DTYPES[entry["dtype"]], entry.get("shape"), entry.get("data_offsets")
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2:
