@@ -1,7 +1,8 @@
 """The worker's side of a run: it watches over the child process of the harness and never lets a run hang unseen.
 
-The child is ``python -m reproductions.harness run …`` in a process group of its own. It prints JSON lines; this side turns them into
-the state, progress and log of the ``Run`` row, beats the heart, and ends the whole group on cancel, time-out or shutdown.
+The child is ``python -m reproductions.harness run …`` in a process group of its own. It prints JSON lines; this side
+turns them into the state, progress and log of the ``Run`` row, beats the heart, and ends the whole group on cancel,
+time-out or shutdown.
 """
 
 import os
@@ -15,7 +16,8 @@ import time
 from pathlib import Path
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.contrib.auth.models import User
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from reproductions import ingest
@@ -36,13 +38,9 @@ NO_TORCH = (
 
 def execute(run_id: str) -> str:
     """Claim the run, run the child to its end, store what it measured; returns the terminal status."""
-    now = timezone.now()
-    claimed = Run.objects.filter(run_id=run_id, status=Run.Status.QUEUED).update(
-        status=Run.Status.CLAIMED, started_at=now, heartbeat_at=now, worker=f"{os.uname().nodename}:{os.getpid()}"
-    )
-    if not claimed:  # cancelled while it waited, or delivered twice
-        return str(Run.objects.values_list("status", flat=True).get(run_id=run_id))
     run = Run.objects.select_related("technique").get(run_id=run_id)
+    if not claim(run):  # cancelled while it waited, delivered twice, or its owner has enough running
+        return str(Run.objects.values_list("status", flat=True).get(pk=run.pk))
     if not settings.TORCH_INSTALLED:
         return finish(run, Run.Status.FAILED, *NO_TORCH)
     try:
@@ -50,16 +48,34 @@ def execute(run_id: str) -> str:
             return supervise(run, Path(folder) / "record.json")
     except Exception as fault:
         # The queue would only note it down: the person waiting must see it on the page.
-        finish(run, Run.Status.FAILED, f"The worker itself failed: {type(fault).__name__}: {fault}", "Please report this.")
+        finish(
+            run, Run.Status.FAILED, f"The worker itself failed: {type(fault).__name__}: {fault}", "Please report this."
+        )
         raise
+
+
+def claim(run: Run) -> bool:
+    """Take a queued run, unless whoever asked for it has as many running as one person may."""
+    now = timezone.now()
+    with transaction.atomic():
+        list(User.objects.select_for_update().filter(pk=run.asked_by_id))
+        running = Run.objects.filter(asked_by=run.asked_by_id, status__in=Run.ACTIVE).exclude(asked_by=None).count()
+        if running >= settings.RUNS_RUNNING_PER_USER:
+            return False
+        return bool(
+            Run.objects.filter(pk=run.pk, status=Run.Status.QUEUED).update(
+                status=Run.Status.CLAIMED,
+                started_at=now,
+                heartbeat_at=now,
+                worker=f"{os.uname().nodename}:{os.getpid()}",
+            )
+        )
 
 
 def supervise(run: Run, record: Path) -> str:
     """Start the child and watch it until it ends or must be ended."""
-    slug = run.technique.slug
-    command = ["-m", "reproductions.harness", "run", slug, "--size", run.size, "--out", str(record), "--run-id", str(run.run_id)]
     child = subprocess.Popen(
-        [sys.executable, *command],
+        harness_command(run, record),
         cwd=settings.BASE_DIR,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
@@ -69,7 +85,7 @@ def supervise(run: Run, record: Path) -> str:
         errors="replace",
         start_new_session=True,
     )
-    shown = f"python -m reproductions.harness run {slug} --size {run.size} --out run.json"
+    shown = f"python -m reproductions.harness run {run.technique.slug} --size {run.size} --out run.json"
     Run.objects.filter(pk=run.pk).update(process_group=child.pid, command=shown)
     progress = Progress(run)
     try:
@@ -78,6 +94,12 @@ def supervise(run: Run, record: Path) -> str:
         end_group(child)
     progress.write()
     return finish(run, *verdict) if verdict else conclude(run, child.returncode, record, progress)
+
+
+def harness_command(run: Run, record: Path) -> list[str]:
+    """The child's command line: the harness under the same Python, told the identity of the run."""
+    what = ["run", run.technique.slug, "--size", run.size, "--out", str(record), "--run-id", str(run.run_id)]
+    return [sys.executable, "-m", "reproductions.harness", *what]
 
 
 def watch(run: Run, child: subprocess.Popen[str], progress: Progress) -> tuple[str, str, str] | None:
@@ -104,7 +126,11 @@ def watch(run: Run, child: subprocess.Popen[str], progress: Progress) -> tuple[s
         if ended:
             return None
         if STOPPING.is_set():
-            return Run.Status.LOST, "The worker was stopped while this ran.", "Nothing was stored. Ask for the run again."
+            return (
+                Run.Status.LOST,
+                "The worker was stopped while this ran.",
+                "Nothing was stored. Ask for the run again.",
+            )
         if Run.objects.filter(pk=run.pk, cancel_requested=True).exists():
             return Run.Status.CANCELLED, "Cancelled while it ran; every process of it was ended.", "Nothing was stored."
         if now - started > limit:
@@ -145,13 +171,20 @@ def conclude(run: Run, status: int, record: Path, progress: Progress) -> str:
             return finish(run, Run.Status.FAILED, str(fault), advice)
     last = progress.last_line or "It printed nothing."
     if status == NOTHING_RUNNABLE:
-        return finish(run, Run.Status.FAILED, f"Nothing of this can run here. {last}", "Run it on a machine that has what it needs.")
+        return finish(
+            run,
+            Run.Status.FAILED,
+            f"Nothing of this can run here. {last}",
+            "Run it on a machine that has what it needs.",
+        )
     if status < 0:
         name = signal.Signals(-status).name
         advice = "A run that is killed from outside often ran out of memory: try a smaller size."
         return finish(run, Run.Status.FAILED, f"The benchmark process was ended by {name}.", advice)
     advice = "The end of the log below shows where. Run the command by hand to see the whole of it."
-    return finish(run, Run.Status.FAILED, f"The benchmark process ended with status {status} and wrote no record. {last}", advice)
+    return finish(
+        run, Run.Status.FAILED, f"The benchmark process ended with status {status} and wrote no record. {last}", advice
+    )
 
 
 def finish(run: Run, status: str, error: str, advice: str) -> str:

@@ -1,4 +1,4 @@
-"""The only door by which a record becomes a run with measurements: the worker, published files and uploads all come through it."""
+"""The only door by which a record becomes a run with measurements: for worker, published files and uploads alike."""
 
 import json
 from collections.abc import Iterable
@@ -34,8 +34,8 @@ def ingest_file(path: Path, origin: str = Run.Origin.PUBLISHED) -> Run:
 def ingest(data: bytes, *, origin: str) -> Run:
     """Check the record in ``data`` and store it, whole or not at all.
 
-    The same record twice is one run: the stored one is returned. Raises ``BrokenRecord`` with every offending path, also for a
-    ``run_id`` that is taken by other content.
+    The same record twice is one run: the stored one is returned. Raises ``BrokenRecord`` with every offending path,
+    also for a ``run_id`` that is taken by other content.
     """
     record = parse(data)
     content = digest(record)
@@ -50,7 +50,9 @@ def ingest(data: bytes, *, origin: str) -> Run:
             raise BrokenRecord([f"$.run_id: {run.run_id} is a run that has ended with other content"])
         if run is not None and run.technique_id != technique.pk:
             raise BrokenRecord([f"$.technique: run {run.run_id} was asked for another technique"])
-        run = run or Run(run_id=record["run_id"], technique=technique, origin=origin, asked_at=moment(record["started"]))
+        run = run or Run(
+            run_id=record["run_id"], technique=technique, origin=origin, asked_at=moment(record["started"])
+        )
         fill(run, record, content)
         run.save()
         Measurement.objects.bulk_create(measurements(run, record), batch_size=500)
@@ -58,7 +60,7 @@ def ingest(data: bytes, *, origin: str) -> Run:
 
 
 def parse(data: bytes) -> dict[str, Any]:
-    """The record in ``data``: strict JSON (no duplicate keys, no NaN), sound by its schema and by the harness's own rules."""
+    """The record in ``data``: strict JSON (no duplicate keys, no NaN), sound by its schema and the harness's rules."""
     if len(data) > MOST_BYTES:
         raise BrokenRecord([f"$: {len(data)} bytes; at most {MOST_BYTES}"])
     try:

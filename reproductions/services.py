@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from reproductions import sources
 from reproductions.models import Run
 from reproductions.tasks import benchmark
 from techniques.models import Technique
@@ -17,17 +18,23 @@ class Refused(Exception):
 
 
 def ask(user: User, technique: Technique, size: str) -> Run:
-    """Queue a run of ``technique`` at ``size`` for ``user``; raises ``Refused`` when they have enough waiting.
+    """Queue a run of ``technique`` at ``size`` for ``user``; raises ``Refused`` when that makes no sense now.
 
     The row and the task are written in one transaction: a run without a task, or a task without a run, cannot exist.
     """
+    if size not in Run.Size.values:
+        raise Refused(f"There is no size {size[:20]!r}; choose one of {', '.join(Run.Size.values)}.")
+    if not sources.implemented(technique.slug):
+        raise Refused("No reference implementation of this technique exists yet, so there is nothing to run.")
     with transaction.atomic():
         # Lock the user's row, so that two presses at once cannot both see room for one more.
         User.objects.select_for_update().get(pk=user.pk)
         waiting = Run.objects.filter(asked_by=user, status=Run.Status.QUEUED).count()
         limit = settings.RUNS_QUEUED_PER_USER
         if waiting >= limit:
-            raise Refused(f"You have {waiting} runs waiting, and {limit} is the limit. Cancel one, or wait for one to start.")
+            raise Refused(
+                f"You have {waiting} runs waiting, and {limit} is the limit. Cancel one, or wait for one to start."
+            )
         run = Run.objects.create(technique=technique, size=size, asked_by=user, asked_at=timezone.now())
         benchmark.enqueue(str(run.run_id))
     return run
