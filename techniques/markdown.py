@@ -1,4 +1,4 @@
-"""The catalogue's Markdown: CommonMark with tables, formulas in dollars as MathML, citations; no HTML of the author passes."""
+"""The catalogue's Markdown: CommonMark, tables, formulas as MathML, citations. No HTML of the author passes."""
 
 import re
 from collections.abc import Mapping, Sequence
