@@ -24,7 +24,7 @@ def ask(user: User, technique: Technique, size: str) -> Run:
     """
     if size not in Run.Size.values:
         raise Refused(f"There is no size {size[:20]!r}; choose one of {', '.join(Run.Size.values)}.")
-    if not sources.implemented(technique.slug):
+    if not sources.exists(technique.slug):
         raise Refused("No reference implementation of this technique exists yet, so there is nothing to run.")
     with transaction.atomic():
         # Lock the user's row, so that two presses at once cannot both see room for one more.
