@@ -1,5 +1,6 @@
 """Workload, model of the gain, bound, peer and declaration of the padding-free encoder."""
 
+import warnings
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
@@ -119,7 +120,8 @@ def torch_encoder(w: Batch) -> torch.nn.Module:
 def torch_nested(w: Batch) -> Tensor:
     """Peer: PyTorch's inference fast path, which drops padding by nested tensors. (B, S, d), zero at empty slots."""
     encoder = ENCODERS.get(w) or ENCODERS.setdefault(w, torch_encoder(w))
-    with torch.no_grad():  # the fast path is taken only where no gradient can be asked for
+    with torch.no_grad(), warnings.catch_warnings():  # the fast path is taken only where no gradient can be asked for
+        warnings.simplefilter("ignore", UserWarning)  # that nested tensors are a prototype
         return encoder(w.x, src_key_padding_mask=~w.mask)
 
 
