@@ -1,4 +1,4 @@
-"""A search query read into terms that either database engine can be asked for. Any text is a query; none is an error."""
+"""A search query read into terms that either database can be asked for. Any text is a query; none is an error."""
 
 import re
 import unicodedata
@@ -14,8 +14,6 @@ _ISE = re.compile(r"(?<=\w\w)i([sz])(?=(?:e|ed|er|ers|es|ing|able|ation|ations)$
 # Words that hold no meaning alone; the English dictionary of PostgreSQL leaves them out too.
 _EMPTY_WORDS = "a an and are as at be by can do does for from how in is it its of on or that the this to with"
 _EMPTY = frozenset(_EMPTY_WORDS.split())
-    "a an and are as at be by can do does for from how in is it its of on or that the this to with".split()
-)
 
 
 @dataclass(frozen=True)
