@@ -38,7 +38,7 @@ NO_TORCH = (
 
 def execute(run_id: str) -> str:
     """Claim the run, run the child to its end, store what it measured; returns the terminal status."""
-    run = Run.objects.select_related("technique").get(run_id=run_id)
+    run = Run.objects.select_related("technique", "asked_by").get(run_id=run_id)
     if not claim(run):  # cancelled while it waited, delivered twice, or its owner has enough running
         return str(Run.objects.values_list("status", flat=True).get(pk=run.pk))
     if not settings.TORCH_INSTALLED:
@@ -58,8 +58,9 @@ def claim(run: Run) -> bool:
     """Take a queued run, unless whoever asked for it has as many running as one person may."""
     now = timezone.now()
     with transaction.atomic():
-        list(User.objects.select_for_update().filter(pk=run.asked_by_id))
-        running = Run.objects.filter(asked_by=run.asked_by_id, status__in=Run.ACTIVE).exclude(asked_by=None).count()
+        if run.asked_by is not None:
+            User.objects.select_for_update().get(pk=run.asked_by.pk)
+        running = Run.objects.filter(asked_by=run.asked_by, status__in=Run.ACTIVE).exclude(asked_by=None).count()
         if running >= settings.RUNS_RUNNING_PER_USER:
             return False
         return bool(

@@ -113,17 +113,6 @@ class Run(models.Model):
     def __str__(self) -> str:
         return str(self.run_id)
 
-    def get_absolute_url(self) -> str:
-        """The live page of this run."""
-        return reverse("run", args=[self.run_id])
-
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> "Run":
-        """Remember the stored status, so that a terminal run can be told from one that is ending now."""
-        run = super().from_db(db, field_names, values)
-        run._stored_status = run.__dict__.get("status")
-        return run
-
     _stored_status: str | None = None
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -131,6 +120,17 @@ class Run(models.Model):
         if self._stored_status in self.TERMINAL:
             raise ImmutableRun(f"run {self.run_id} has ended ({self._stored_status}); it can be superseded, not edited")
         super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        """The live page of this run."""
+        return reverse("run", args=[self.run_id])
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> "Run":
+        """Remember the stored status, so that a terminal run can be told from one that is ending now."""
+        run = super().from_db(db, field_names, values, **kwargs)
+        run._stored_status = run.__dict__.get("status")
+        return run
 
     @property
     def is_terminal(self) -> bool:

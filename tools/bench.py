@@ -83,7 +83,7 @@ def pages() -> None:
 
 
 def click_to_child(rounds: int = 5) -> float:
-    """Median seconds from the press of the button (a queued row) to the start of the harness child, with a live worker."""
+    """Median seconds from the press of the button (a queued row) to the harness child, with a live worker."""
     from django.contrib.auth.models import User
 
     from reproductions import services
@@ -114,7 +114,9 @@ def click_to_child(rounds: int = 5) -> float:
 def harness() -> None:
     """Time of the gate over every reference, and the harness's overhead on a workload of 100 ms."""
     begun = time.perf_counter()
-    status = subprocess.run([sys.executable, "-m", "reproductions.harness", "check"], cwd=ROOT, capture_output=True).returncode
+    status = subprocess.run(
+        [sys.executable, "-m", "reproductions.harness", "check"], cwd=ROOT, capture_output=True
+    ).returncode
     print(f"harness check of every reference: {time.perf_counter() - begun:.1f} s, exit status {status}")
     code = "from reproductions.harness.overhead import overhead; print(overhead())"
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -123,14 +125,16 @@ def harness() -> None:
 
 def peers() -> None:
     """Ratio to each peer in the newest published CPU record of every reference."""
-    print("speed of the technique over its peer (medians of the published CPU records; above 1 the technique is faster):")
+    print(
+        "speed of the technique over its peer (medians of the published CPU records; above 1 the technique is faster):"
+    )
     newest: dict[str, dict] = {}
     for path in sorted((ROOT / "reproductions/results").rglob("*.json"), key=lambda p: p.name):
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["size"] == "cpu":
             newest[record["technique"]] = record
     for slug, record in sorted(newest.items()):
-        times = {}
+        times: dict[tuple, dict[tuple, float]] = {}
         for row in record["measurements"]:
             if row["metric"] == "time" and row["process"] == "pooled":
                 times.setdefault((row["sweep"], row["point"]), {})[row["method"], row["role"]] = row["median"]

@@ -66,7 +66,7 @@ def record(request: HttpRequest, run_id: str) -> HttpResponse:
     """The record of a finished run as it was written."""
     run = get_object_or_404(DETAILED, run_id=run_id, record__isnull=False)
     body = json.dumps(run.record, indent=1, ensure_ascii=False)
-    named = {"Content-Disposition": f'attachment; filename="{file_name(run.record)}"'}
+    named = {"Content-Disposition": f'attachment; filename="{file_name(run.record or {})}"'}
     return HttpResponse(body, content_type="application/json", headers=named)
 
 

@@ -107,7 +107,7 @@ def expected_seconds(technique_id: int) -> dict[str, float]:
     runs = Run.objects.filter(technique_id=technique_id, status=Run.Status.SUCCEEDED, started_at__isnull=False)
     newest: dict[str, float] = {}
     for size, started, finished in runs.order_by("asked_at").values_list("size", "started_at", "finished_at"):
-        if finished:
+        if started and finished:
             newest[size] = (finished - started).total_seconds()
     return newest
 

@@ -1,4 +1,4 @@
-"""The main job, as a person does it: sign in by the link, find a technique, run it, watch it end, see it in the table."""
+"""The main job, as a person does it: sign in by the link, find a technique, run it, watch it end, see its numbers."""
 
 import pytest
 from playwright.sync_api import Page, expect

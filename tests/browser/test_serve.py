@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def descendants(pid: int) -> set[int]:
     """Every process below ``pid``, at this moment."""
-    below = {}
+    below: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rsplit(")", 1)[1].split()

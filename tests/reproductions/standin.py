@@ -1,6 +1,6 @@
-"""A stand-in for the harness child: it speaks the progress protocol and ends as told. Run as a script by the worker's tests.
+"""A stand-in for the harness child: it speaks the progress protocol and ends as told. A script for the worker's tests.
 
-    standin.py MODE RECORD RUN_ID TECHNIQUE SIZE
+standin.py MODE RECORD RUN_ID TECHNIQUE SIZE
 """
 
 import json

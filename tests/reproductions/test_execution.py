@@ -105,8 +105,8 @@ def test_stopping_the_worker_ends_the_run_as_lost(queued, child, monkeypatch):
 
 
 def assert_gone(run: Run) -> None:
-    """No process of the run's group is left, the grandchild included. A killed process may need a moment to be reaped."""
-    pids = [run.process_group, *(int(pid) for pid in re.findall(r"grandchild (\d+)", run.log))]
+    """No process of the run's group is left, the grandchild included; a killed one may need a moment to be reaped."""
+    pids = [int(run.process_group or 0), *(int(pid) for pid in re.findall(r"grandchild (\d+)", run.log))]
     for pid in pids:
         for _ in range(100):
             if not alive(pid):
