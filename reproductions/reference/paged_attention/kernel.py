@@ -63,7 +63,7 @@ def paged_attention_kernel(
     tl.store(out + heads, (acc / total[:, None]).to(out.dtype.element_ty), mask=real)
 
 
-def paged_attention(q: Tensor, k: Tensor, v: Tensor, table: Tensor, lengths: Tensor) -> Tensor:
+def paged_attention(q: Tensor, k: Tensor, v: Tensor, table: Tensor, lengths: Tensor, tile: int = TILE) -> Tensor:
     """One query a sequence, ``q`` [N, H, D], over keys and values [blocks, B, G, D] behind ``table`` [N, W]: [N, H, D].
 
     Every length must be at least 1. Raises ``ValueError`` for tensors that are not dense.
@@ -89,7 +89,7 @@ def paged_attention(q: Tensor, k: Tensor, v: Tensor, table: Tensor, lengths: Ten
         SIZE=size,
         ROWS=max(16, triton.next_power_of_2(heads // groups)),
         SIZE_BLOCK=max(16, triton.next_power_of_2(size)),
-        TILE=TILE,
+        TILE=tile,
         num_warps=4,
         num_stages=2,
     )
