@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 @torch.no_grad()
-def nats_per_token(model: nn.Module, tokens: Tensor, window: int = 256, batch: int = 32) -> float:
+def nats_per_token(model: nn.Module, tokens: Tensor, window: int = 256, batch: int = 8) -> float:
     """Mean negative log-likelihood over non-overlapping windows of ``tokens`` [N].
 
     A window is ``window`` tokens with nothing before them, each of which predicts the next; a ragged remainder is left

