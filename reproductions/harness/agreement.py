@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from . import nest
-from .spec import HOUSE_TOLERANCE, Output, Tolerance, Trace
+from .spec import HOUSE_TOLERANCE, Output, Tolerance
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def judge(answer: Output, truth: Output, agree: Tolerance, dtype: str) -> Verdic
     NaN never passes, infinities never pass, shapes must be equal, and integers, booleans and words must be equal.
     """
     limit = 0.0 if agree.exact else agree.by_dtype.get(dtype, HOUSE_TOLERANCE[dtype])
-    given, true = list(nest.leaves(_plain(answer))), list(nest.leaves(_plain(truth)))
+    given, true = list(nest.leaves(answer)), list(nest.leaves(truth))
     if not true or all(leaf is None for _, leaf in true):
         return Verdict(False, None, limit, "the oracle gave no answer")
     if len(given) != len(true):
@@ -43,10 +43,6 @@ def judge(answer: Output, truth: Output, agree: Tolerance, dtype: str) -> Verdic
     if worst > limit:
         return Verdict(False, worst, limit, f"relative L2 error {worst:.3g} above {limit:.3g}")
     return Verdict(True, worst, limit)
-
-
-def _plain(output: Output) -> Output:
-    return output.makespan if isinstance(output, Trace) else output
 
 
 def _leaf_error(one: Any, other: Any, exact: bool) -> tuple[float | None, str]:

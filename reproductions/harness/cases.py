@@ -103,7 +103,7 @@ def _case(
         device=device,
         dtype=dtype,
         null_point=sweep.null is not None and point == sweep.null,
-        ranks=sweep.ranks or technique.ranks,
+        ranks=1 if clock == "virtual" else sweep.ranks or technique.ranks,
         clock=clock,
         entrants=_entrants(
             sweep.methods or technique.methods, technique.peers if not sweep.methods else {}, clock, again

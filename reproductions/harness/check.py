@@ -4,9 +4,11 @@ from pathlib import Path
 
 import torch
 
-from . import contest, discovery
+from . import discovery
+from .arena import hold
 from .cases import cases_of
 from .discovery import REFERENCE, Found
+from .passes import Row, Task
 
 FINE, FAILED, NOTHING = 0, 1, 3
 
@@ -28,11 +30,11 @@ def one(found: Found, seed: int, device: str) -> int:
             flush=True,
         )
         return NOTHING if found.missing else FAILED
-    gates: dict[str, list[contest.Row]] = {}
+    gates: dict[str, list[Row]] = {}
     absent: dict[str, str] = {}
-    for case in cases_of(found.technique, "tiny", device):
+    for number, case in enumerate(cases_of(found.technique, "tiny", device)):
         try:
-            outcome = contest.hold(case, contest.Task(seed, None))
+            outcome = hold(found, case, number, Task(seed, None))
         except Exception as error:
             print(f"FAIL {found.slug} at {case.sweep.name} {case.point}: {type(error).__name__}: {error}", flush=True)
             return FAILED
@@ -48,7 +50,7 @@ def one(found: Found, seed: int, device: str) -> int:
     return FINE if all(row["passed"] for rows in gates.values() for row in rows) else FAILED
 
 
-def _print(slug: str, name: str, rows: list[contest.Row]) -> None:
+def _print(slug: str, name: str, rows: list[Row]) -> None:
     failed = [row for row in rows if not row["passed"]]
     for row in failed:
         caught = f" (caught: {row['cheat']})" if row.get("cheat") else ""

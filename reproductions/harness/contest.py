@@ -1,141 +1,142 @@
-"""One case from beginning to end: workloads, oracle, gate, race, and the passes that are not timed."""
+"""One case from beginning to end in this process: oracle, gate, race, and the passes that are not timed."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from . import gate, race
+from . import gate, passes, race, virtual, work
 from .agreement import Verdict
 from .cases import Case, why_absent
-from .spec import Batch, Output
-from .workload import Workloads
+from .crew import Crew
+from .passes import Outcome, Task, failure, gate_row, named, value_row
+from .spec import Batch, Output, Trace
 
-Row = dict[str, Any]
-
-
-@dataclass
-class Outcome:
-    """All that one process found out about one case, as plain data."""
-
-    gates: list[Row] = field(default_factory=list)
-    times: list[Row] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
-    absent: list[Row] = field(default_factory=list)
-    traces: list[Row] = field(default_factory=list)
-    case: Row = field(default_factory=dict)
+WORKLOADS = 3  # two for the gate and the race, one that no method sees before the last watch
+Note = Callable[[str], None]
 
 
-class Solo:
-    """Runs an entrant in this process."""
-
-    def __init__(self, case: Case, workloads: Workloads) -> None:
-        self.case, self.workloads = case, workloads
-
-    def prepare(self, entrant: int, workload: int) -> Callable[[], Output]:
-        """The call to be timed, with the workload's contents already in place."""
-        return partial(self.case.entrants[entrant].run, self.workloads.load(workload))
+def workloads_for(case: Case) -> int:
+    """How many workloads a case wants; a schedule on a virtual clock has nothing random in it."""
+    return 1 if case.clock == "virtual" else WORKLOADS
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is asked of a process: the race's plan (None: only the gate), whether it is the one that makes the untimed passes."""
-
-    seed: int
-    plan: race.Plan | None
-    index: int = 0
-
-
-def hold(case: Case, task: Task, note: Callable[[str], None] = lambda text: None) -> Outcome:
-    """Gate and, where the task says so, race one case in this process."""
-    outcome = Outcome(
-        case={**case.key, "dtype": case.dtype, "ranks": case.ranks, "clock": case.clock, "null_point": case.null_point}
-    )
-    workloads = Workloads(case, task.seed, count=2)
-    true = gate.truths(case, workloads)
-    crew = Solo(case, workloads)
-    passed = _gates(case, crew, true, outcome, note)
-    if task.plan is not None and passed:
+def hold(case: Case, task: Task, crew: Crew, note: Note, skip: tuple[int, ...] = (), device_name: str = "") -> Outcome:
+    """Gate one case and, where the task has a plan, race it and make the other passes. ``skip``: entrants known to fail."""
+    work.precision(case.dtype)
+    outcome = Outcome(case=passes.describe(case, crew, device_name))
+    true = gate.truths(case, crew.load, len(crew.workloads.batches))
+    passed = _gates(case, crew, true, outcome, note, skip)
+    if case.clock == "virtual":
+        _simulate(case, crew, passed, outcome)
+    elif task.plan is not None and passed:
         note(f"timing {case.sweep.name} {case.point}")
         rng = np.random.default_rng([task.seed, task.index, case.sweep_index])
-        lanes = race.run(case, passed, crew.prepare, true, task.plan, rng)
-        _times(case, lanes, task, outcome)
+        _race(case, race.run(case, passed, crew, true, task.plan, rng), task.plan, outcome)
+        passed = [n for n in passed if any(r["method"] == case.entrants[n].name for r in outcome.times)]
+    if case.clock != "virtual":
+        passed = _watch_effort(case, crew, passed, outcome, note)
+    if task.plan is not None and task.index == 0:
+        outcome.rows += passes.properties(case, crew)
+        if case.clock != "virtual":
+            outcome.rows += passes.untimed(case, crew, passed, note)
     return outcome
 
 
-def _gates(case: Case, crew: Solo, true: list[Output], outcome: Outcome, note: Callable[[str], None]) -> list[int]:
+def _gates(
+    case: Case, crew: Crew, true: list[Output], outcome: Outcome, note: Note, skip: tuple[int, ...]
+) -> list[int]:
     """Examine every entrant that can run here; returns the numbers of those that passed."""
     passed = []
     for number, entrant in enumerate(case.entrants):
+        if number in skip:
+            continue
         reason = why_absent(entrant, case.device)
         if reason:
             outcome.absent.append({"name": entrant.name, "reason": reason, **case.key})
             continue
         note(f"checking {entrant.name} at {case.sweep.name} {case.point}")
-        start = time.perf_counter()
-        verdict = _examine(case, crew, number, true)
-        if isinstance(verdict, str):
-            outcome.absent.append({"name": entrant.name, "reason": verdict, **case.key})
+        try:
+            verdict = gate.examine(
+                case, entrant.name, _caller(crew, number, entrant.compiles, outcome, case), true, crew.load
+            )
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"[:500]
+            row = failure(case, entrant, reason, missing=isinstance(error, ImportError | NotImplementedError))
+            (outcome.gates if "passed" in row else outcome.absent).append(row)
             continue
-        outcome.gates.append(gate_row(case, number, verdict, time.perf_counter() - start))
+        outcome.gates.append(gate_row(case, entrant, verdict))
         if verdict.passed:
             passed.append(number)
     return passed
 
 
-def _examine(case: Case, crew: Solo, number: int, true: list[Output]) -> Verdict | str:
-    """The verdict on one entrant, or the reason why a peer is absent."""
+def _caller(crew: Crew, number: int, compiles: bool, outcome: Outcome, case: Case) -> gate.Call:
+    """Calls one entrant for the gate; the first call of one that compiles is kept as its compile time."""
+    first = compiles
 
     def call(workload: int) -> tuple[Batch, Output]:
+        nonlocal first
         run = crew.prepare(number, workload)
-        return crew.workloads.load(workload), run()
+        start = time.perf_counter()
+        answer = run()
+        if first:
+            gate.synchronise(case.device)
+            seconds = time.perf_counter() - start
+            outcome.rows.append(value_row(case, case.entrants[number], "compile_time", seconds, "s", "lower"))
+            first = False
+        return crew.load(workload), answer
 
-    try:
-        return gate.examine(case, call, true, crew.workloads.load)
-    except ImportError as error:
-        if case.entrants[number].role == "peer":
-            return f"{type(error).__name__}: {error}"
-        return Verdict(False, reason=f"{type(error).__name__}: {error}")
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"[:500]
-        return reason if case.entrants[number].role == "peer" else Verdict(False, reason=reason)
-
-
-def gate_row(case: Case, number: int, verdict: Verdict, seconds: float) -> Row:
-    """A gate's row of the record; keys without a value are left out."""
-    entrant = case.entrants[number]
-    row: Mapping[str, Any] = {
-        "method": entrant.name,
-        "role": entrant.role,
-        **case.key,
-        "passed": verdict.passed,
-        "error": verdict.error,
-        "tolerance": verdict.tolerance,
-        "dtype": case.dtype,
-        "reason": verdict.reason,
-        "cheat": verdict.cheat,
-        "seconds": round(seconds, 6),
-    }
-    return {key: value for key, value in row.items() if value not in ("", None)}
+    return call
 
 
-def _times(case: Case, lanes: dict[int, race.Lane], task: Task, outcome: Outcome) -> None:
-    assert task.plan is not None
+def _race(case: Case, lanes: dict[int, race.Lane], plan: race.Plan, outcome: Outcome) -> None:
     for number, lane in lanes.items():
-        if not lane.verdict.passed:
-            outcome.gates = [row for row in outcome.gates if row["method"] != case.entrants[number].name]
-            outcome.gates.append(gate_row(case, number, lane.verdict, 0.0))
-            continue
         entrant = case.entrants[number]
-        outcome.times.append(
-            {
-                "method": entrant.name,
-                "role": entrant.role,
-                **case.key,
-                "samples": lane.samples,
-                "warmup": task.plan.warmup,
-            }
-        )
+        if lane.verdict.passed:
+            outcome.times.append({**named(case, entrant), "samples": lane.samples, "warmup": plan.warmup})
+        else:
+            _fail(case, number, lane.verdict, outcome)
+
+
+def _fail(case: Case, number: int, verdict: Verdict, outcome: Outcome) -> None:
+    """An entrant that was caught after it had passed the gate: its gate's row says so, and its times are gone."""
+    entrant = case.entrants[number]
+    outcome.gates = [row for row in outcome.gates if row["method"] != entrant.name]
+    outcome.times = [row for row in outcome.times if row["method"] != entrant.name]
+    outcome.gates.append(gate_row(case, entrant, verdict))
+
+
+def _watch_effort(case: Case, crew: Crew, passed: list[int], outcome: Outcome, note: Note) -> list[int]:
+    """Catch methods that remember answers: after all the calls, inputs never seen must cost no more than inputs seen."""
+    fine = []
+    for number in passed:
+        entrant = case.entrants[number]
+        if entrant.role != "peer" and not entrant.compiles:
+            note(f"watching the effort of {entrant.name} at {case.sweep.name} {case.point}")
+            work.effort(crew.prepare(number, 1))  # what torch loads at first use is not this method's effort
+            fresh = work.effort(crew.prepare(number, WORKLOADS - 1))
+            again = work.effort(crew.prepare(number, WORKLOADS - 1))
+            reason = work.skipped(fresh, again)
+            if not reason and crew.workloads.one_structure:
+                reason = work.skipped(fresh, work.effort(crew.prepare(number, 0)))
+            if reason:
+                _fail(case, number, Verdict(False, reason=reason, cheat="skipped work when timed"), outcome)
+                continue
+        fine.append(number)
+    return fine
+
+
+def _simulate(case: Case, crew: Crew, passed: list[int], outcome: Outcome) -> None:
+    """The schedules of all that passed: their makespans, and their events for the chart."""
+    spans: dict[int, float] = {}
+    for number in passed:
+        trace = crew.prepare(number, 0)()
+        assert isinstance(trace, Trace)  # the gate has seen to that
+        entrant = case.entrants[number]
+        spans[number] = trace.makespan
+        outcome.rows.append(value_row(case, entrant, "makespan", trace.makespan, "s", "lower"))
+        outcome.traces.append({**named(case, entrant), **virtual.as_data(trace)})
+    for number, span in spans.items():
+        if number and 0 in spans and span > 0:
+            outcome.rows.append(value_row(case, case.entrants[number], "speedup", spans[0] / span, "x", "higher"))

@@ -70,3 +70,21 @@ def has_cuda() -> bool:
     except ImportError:
         return False
     return torch.cuda.is_available()
+
+
+def device_name(device: str) -> str:
+    """The name of the device that ``device`` stands for."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name()
+    return cpu_name()
+
+
+def device_count(device: str) -> int:
+    """How many ranks can run at once: CUDA devices, or cores."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.device_count()
+    return os.cpu_count() or 1

@@ -6,15 +6,14 @@ the inputs are compared with what they were; then the answer is judged; then it 
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 
-from . import nest
+from . import nest, virtual
 from .agreement import Verdict, judge
 from .cases import Case
-from .spec import Batch, Output, Trace
-from .workload import Workloads
+from .spec import Batch, Output
 
 Call = Callable[[int], tuple[Batch, Output]]
 VISITS = (0, 1, 0)  # the same workload again, after another: an answer kept from before is wrong by then
@@ -27,11 +26,11 @@ def synchronise(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def truths(case: Case, workloads: Workloads, count: int = 2) -> list[Output]:
-    """The oracle's answers to the first workloads. Raises ``ValueError`` when the oracle changes its inputs."""
+def truths(case: Case, load: Callable[[int], Batch], count: int) -> list[Output]:
+    """The oracle's answers to the first two of ``count`` workloads. Raises ``ValueError`` when the oracle changes its inputs."""
     answers = []
-    for number in range(min(count, len(workloads.batches))):
-        batch = workloads.load(number)
+    for number in range(min(2, count)):
+        batch = load(number)
         before = nest.digest(batch)
         answers.append(case.oracle(batch))
         if nest.digest(batch) != before:
@@ -39,8 +38,10 @@ def truths(case: Case, workloads: Workloads, count: int = 2) -> list[Output]:
     return answers
 
 
-def examine(case: Case, call: Call, true: list[Output], load: Callable[[int], Batch]) -> Verdict:
-    """Check one entrant on the workloads of ``case``. Exceptions of the entrant itself are left to the caller."""
+def examine(case: Case, name: str, call: Call, true: list[Output], load: Callable[[int], Batch]) -> Verdict:
+    """Check the entrant ``name`` on the workloads of ``case``. Exceptions of the entrant itself are left to the caller."""
+    if case.clock == "virtual":
+        return _schedule(case, name, call, true[0])
     worst = Verdict(True, 0.0)
     for turn, number in enumerate(VISITS if len(true) > 1 else (0, 0)):
         verdict = _visit(case, call, number, true[number], load)
@@ -98,9 +99,21 @@ def _compare(
             "structure"
         ]
         return Verdict(False, reason=f"changed its inputs: {', '.join(changed[:5])}", cheat="changed input")
-    given = answer if isinstance(answer, Trace) else [leaf for _, leaf in copies]
-    expected = truth if isinstance(truth, Trace) else [leaf for _, leaf in nest.leaves(truth)]
-    if isinstance(given, Trace) or isinstance(expected, Trace):
-        expected = expected[0] if isinstance(expected, list) and len(expected) == 1 else expected
-        return judge(given, expected, case.agree, "fp64")
-    return judge(given, expected, case.agree, case.dtype)
+    given = [leaf for _, leaf in copies]
+    return judge(given, [leaf for _, leaf in nest.leaves(truth)], case.agree, case.dtype)
+
+
+def _schedule(case: Case, name: str, call: Call, makespans: Output) -> Verdict:
+    """A schedule on a virtual clock must be possible, be the same twice, and end when the oracle says."""
+    if not isinstance(makespans, Mapping) or name not in makespans:
+        return Verdict(
+            False, reason="under a virtual clock the sweep's oracle must map each method's name to its makespan"
+        )
+    traces = [call(0)[1], call(0)[1]]
+    for trace in traces:
+        fault = virtual.fault_of(trace)
+        if fault:
+            return Verdict(False, reason=fault)
+    if traces[0] != traces[1]:
+        return Verdict(False, reason="the same schedule came out differently the second time")
+    return judge(traces[0].makespan, float(makespans[name]), case.agree, "fp64")

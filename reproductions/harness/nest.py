@@ -47,7 +47,7 @@ def _walk(nest: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
 def _tensor(tensor: Tensor, path: str) -> Iterator[Leaf]:
     if tensor.is_nested:
         yield f"{path}.values", tensor.values()
-        yield f"{path}.offsets", tensor.offsets()
+        yield f"{path}.offsets", tensor.offsets()  # type: ignore[attr-defined]
     else:
         yield path, tensor
 
@@ -70,12 +70,14 @@ def _children(nest: Any) -> Iterator[Leaf]:
 def checksum(tensor: Tensor) -> int:
     """A whole number that changes when any bit, the shape or the dtype changes (by accident with chance about 2^-61)."""
     flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+    if flat.storage_offset() % 8:
+        flat = flat.clone()
     spare = -flat.numel() % 8
     if spare:
         flat = torch.cat([flat, flat.new_zeros(spare)])
     words = flat.view(torch.int64)
     total = _shape_number(tensor)
-    for chunk in words.split(_CHUNK):
+    for chunk in torch.split(words, _CHUNK):
         weights = torch.arange(1, chunk.numel() + 1, device=chunk.device) * _ODD | 1
         mixed = (chunk ^ (chunk >> 29)) * weights
         total = (total * 1_000_003 + int((mixed ^ (mixed >> 32)).sum().item())) % _PRIME
@@ -106,7 +108,7 @@ def poison(nest: Any) -> None:
             try:
                 _overwrite(tensor)
             except RuntimeError:  # a tensor whose elements overlap in memory: overwrite what it stands on
-                tensor.untyped_storage().fill_(0xFF)
+                tensor.untyped_storage().fill_(0xFF)  # type: ignore[attr-defined]
 
 
 def _overwrite(tensor: Tensor) -> None:

@@ -54,8 +54,10 @@ def measure(job: Job, reporter: Reporter) -> dict[str, Any]:
     """Gate and race every case of the technique; see ``contest.Outcome`` for what comes back."""
     import torch
 
-    from . import contest, discovery, fingerprint
+    from . import discovery, fingerprint
+    from .arena import hold
     from .cases import cases_of
+    from .passes import Task
     from .plans import plan_for
 
     torch.set_num_threads(1)
@@ -64,7 +66,7 @@ def measure(job: Job, reporter: Reporter) -> dict[str, Any]:
     if found.technique is None:
         return {"crash": f"needs {found.missing}" if found.missing else found.fault}
     cases = cases_of(found.technique, job.size, job.device)  # type: ignore[arg-type]
-    task = contest.Task(job.seed, plan_for(job.size, job.budget / max(1, len(cases))), job.index)
+    task = Task(job.seed, plan_for(job.size, job.budget / max(1, len(cases))), job.index)
     total, outcomes = 2 * len(cases), []
     for number, case in enumerate(cases):
 
@@ -73,7 +75,7 @@ def measure(job: Job, reporter: Reporter) -> dict[str, Any]:
             reporter.state("timing" if timing else "checking")
             reporter.progress(2 * number + timing, total, said)
 
-        outcomes.append(asdict(contest.hold(case, task, note)))
+        outcomes.append(asdict(hold(found, case, number, task, note)))
     reporter.progress(total, total, "process done")
     return {
         "outcomes": outcomes,

@@ -6,7 +6,6 @@ not counted. Every answer, of rounds and of ambushes, is checked outside the tim
 
 import gc
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,10 +14,11 @@ from . import nest
 from .agreement import Verdict, judge
 from .cases import Case
 from .clocks import clock_for
-from .spec import Output
+from .crew import Crew
+from .spec import Batch, Output
 from .statistics import quick_width
 
-Prepare = Callable[[int, int], Callable[[], Output]]  # (entrant, workload) -> the call to be timed
+SKIPPED = "skipped work when timed"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Plan:
 
 @dataclass
 class Lane:
-    """What one entrant did in a race: seconds per round in order, and the verdict on its answers."""
+    """What one entrant did in a race: seconds per round in order, the verdict on its answers, the answers known to be right."""
 
     samples: list[float] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict(True))
@@ -43,67 +43,84 @@ class Lane:
 
 
 def run(
-    case: Case, entrants: list[int], prepare: Prepare, true: list[Output], plan: Plan, rng: np.random.Generator
+    case: Case, entrants: list[int], crew: Crew, true: list[Output], plan: Plan, rng: np.random.Generator
 ) -> dict[int, Lane]:
     """Race the entrants (by their number in ``case``) and return what each did. A caught or failed one leaves the race."""
     lanes = {number: Lane() for number in entrants}
-    ambushes = (
-        set(rng.choice(plan.rounds, min(plan.ambushes, plan.rounds), replace=False).tolist())
-        if len(true) > 1
-        else set()
-    )
+    before = nest.digest(crew.load(0))
+    ambushes = set(rng.choice(plan.rounds, min(plan.ambushes, plan.rounds), replace=False).tolist())
+    track = _Track(case, lanes, crew, true, rng)
     gc.collect()
     gc.disable()  # a collection inside the window would be charged to whoever runs by chance
     try:
         for _ in range(plan.warmup):
-            _round(case, lanes, prepare, true, 0, rng, keep=False)
+            track.round(0, keep=False)
         start = time.perf_counter()
         for number in range(plan.most):
             if number in ambushes:
-                _round(case, lanes, prepare, true, 1, rng, keep=False)
-            _round(case, lanes, prepare, true, 0, rng, keep=True)
+                track.round(1, keep=False)
+            track.round(0, keep=True)
             if number + 1 >= plan.rounds and _enough(lanes, plan, start):
                 break
     finally:
         gc.enable()
+    if nest.digest(crew.load(0)) != before:
+        for lane in lanes.values():
+            lane.verdict = Verdict(False, reason="the inputs were changed during the race", cheat="changed input")
     return lanes
 
 
-def _round(
-    case: Case,
-    lanes: dict[int, Lane],
-    prepare: Prepare,
-    true: list[Output],
-    workload: int,
-    rng: np.random.Generator,
-    *,
-    keep: bool,
-) -> None:
-    for number in rng.permutation(sorted(lanes)).tolist():
-        lane = lanes[number]
-        if not lane.verdict.passed:
-            continue
-        call = prepare(number, workload)
-        seconds, answer = clock_for(case.entrants[number].clock, case.device)(call, case.device)
-        lane.verdict = _recheck(case, lane, answer, true[workload], workload)
+@dataclass
+class _Track:
+    case: Case
+    lanes: dict[int, Lane]
+    crew: Crew
+    true: list[Output]
+    rng: np.random.Generator
+
+    def round(self, workload: int, *, keep: bool) -> None:
+        """One call of every entrant still in the race, in random order."""
+        for number in self.rng.permutation(sorted(self.lanes)).tolist():
+            lane = self.lanes[number]
+            if lane.verdict.passed:
+                try:
+                    seconds = self.turn(number, workload)
+                except Exception as error:
+                    lane.verdict = Verdict(False, reason=f"under the clock: {type(error).__name__}: {error}"[:500])
+                    continue
+                if keep:
+                    lane.samples.append(seconds)
+
+    def turn(self, number: int, workload: int) -> float:
+        """One timed call and everything that is looked at after it."""
+        lane, batch = self.lanes[number], self.crew.load(workload)
+        call = self.crew.prepare(number, workload)
+        versions = _versions(batch)
+        seconds, answer = clock_for(self.case.entrants[number].clock, self.case.device)(call, self.case.device)
+        if _versions(batch) != versions:
+            lane.verdict = Verdict(False, reason="changed its inputs under the clock", cheat="changed input")
+        else:
+            lane.verdict = self.recheck(lane, answer, workload)
         nest.poison(answer)
-        if keep:
-            lane.samples.append(seconds)
+        return seconds
 
-
-def _recheck(case: Case, lane: Lane, answer: Output, truth: Output, workload: int) -> Verdict:
-    """Recognise the answer by its checksum; compare it with the oracle's only when it was never seen."""
-    seen = lane.known.setdefault(workload, set())
-    mark = nest.digest(answer)
-    if mark in seen:
+    def recheck(self, lane: Lane, answer: Output, workload: int) -> Verdict:
+        """Recognise the answer by its checksum; compare it with the oracle's only when it was never seen."""
+        seen = lane.known.setdefault(workload, set())
+        mark = nest.digest(answer)
+        if mark in seen:
+            return lane.verdict
+        verdict = judge(answer, self.true[workload], self.case.agree, self.case.dtype)
+        if not verdict.passed:
+            reason = f"under the clock: {verdict.reason}"
+            return Verdict(False, verdict.error, verdict.tolerance, reason, SKIPPED)
+        seen.add(mark)
         return lane.verdict
-    verdict = judge(answer, truth, case.agree, case.dtype)
-    if not verdict.passed:
-        return Verdict(
-            False, verdict.error, verdict.tolerance, f"under the clock: {verdict.reason}", "skipped work when timed"
-        )
-    seen.add(mark)
-    return lane.verdict
+
+
+def _versions(batch: Batch) -> list[int]:
+    """How often each tensor was written to, by torch's own count; tensors made in inference mode have none."""
+    return [tensor._version for _, tensor in nest.tensors(batch) if not tensor.is_inference()]
 
 
 def _enough(lanes: dict[int, Lane], plan: Plan, start: float) -> bool:

@@ -47,7 +47,7 @@ class Sweep:
     ``name`` is the axis as a reader sees it, ``unit`` its unit ("" for a pure number). ``tiny``, ``cpu`` and ``gpu`` are the points
     per size. ``null`` is the point where the technique must change nothing; ``None`` says there is no such point, and the harness
     then races the baseline against itself. The other fields replace those of the technique for this sweep alone. Under a virtual
-    clock the oracle gives the makespan in seconds (a number, or a ``Trace`` that has it), found in another way than the method's.
+    clock the sweep's ``oracle`` maps each method's name to its makespan in seconds, found in another way than by running the schedule.
     """
 
     name: str

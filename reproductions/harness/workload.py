@@ -14,7 +14,7 @@ from .cases import Case
 from .spec import Batch
 
 
-class UnfitWorkload(ValueError):
+class UnfitWorkloadError(ValueError):
     """``make`` gave something on which nothing can be measured: zeros, not finite, or the same for every seed."""
 
 
@@ -32,7 +32,7 @@ class Workloads:
                 object.__setattr__(batch, "world", world)
         digests = [nest.digest(batch) for batch in self.batches]
         if count > 1 and digests[0] == digests[1]:
-            raise UnfitWorkload("make gave equal contents for two seeds: inputs must be fresh random ones")
+            raise UnfitWorkloadError("make gave equal contents for two seeds: inputs must be fresh random ones")
         self.one_structure = len({_skeleton(batch) for batch in self.batches}) == 1
         self._contents = self._differing() if self.one_structure else []
         self._loaded = 0
@@ -71,7 +71,7 @@ def _skeleton(batch: Batch) -> tuple[Any, ...]:
 def _refuse_unfit(batch: Batch) -> None:
     floats = [tensor for _, tensor in nest.tensors(batch) if tensor.dtype.is_floating_point and tensor.numel()]
     if floats and not any(bool(tensor.any()) for tensor in floats):
-        raise UnfitWorkload("make gave nothing but zeros")
+        raise UnfitWorkloadError("make gave nothing but zeros")
     for path, tensor in nest.tensors(batch):
         if tensor.dtype.is_floating_point and bool(tensor.isnan().any()):
-            raise UnfitWorkload(f"make gave NaN in {path}")
+            raise UnfitWorkloadError(f"make gave NaN in {path}")

@@ -1,0 +1,68 @@
+"""How much work a call does: floating-point operations, and a count of operations for noticing calls that skip it."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from .spec import Output
+
+LAZY = 0.7  # a call on inputs seen before that does less than this share of the work of a first call is caught
+
+
+def flops(call: Callable[[], Output]) -> int:
+    """Matmul, convolution and attention FLOPs of one call. Kernels that torch does not know count nothing."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        call()
+    return int(counter.get_total_flops())
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the elements that operators write, and the calls of Python functions: a measure of effort that no noise moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        results = out if isinstance(out, tuple | list) else [out]
+        self.elements += sum(item.numel() for item in results if isinstance(item, Tensor)) + 1
+        return out
+
+
+def effort(call: Callable[[], Output]) -> tuple[int, int]:
+    """(elements written by torch operators, Python functions called) during one call."""
+    calls = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    counter = _Counter()
+    old = sys.getprofile()
+    with counter:
+        sys.setprofile(count)
+        try:
+            call()
+        finally:
+            sys.setprofile(old)
+    return counter.elements, calls
+
+
+def skipped(first: tuple[int, int], again: tuple[int, int]) -> str:
+    """Whether a call on inputs that were seen before did markedly less than on inputs never seen; the reason, or nothing."""
+    for name, before, after in zip(("torch operators", "Python calls"), first, again, strict=True):
+        if after < LAZY * before:
+            return f"on inputs seen before it does {after} instead of {before} ({name})"
+    return ""
+
+
+def precision(dtype: str) -> None:
+    """Let float32 matrix products use TF32 only where the case says so."""
+    torch.set_float32_matmul_precision("high" if dtype == "tf32" else "highest")
