@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -35,17 +36,21 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--commit", default="", help="the commit measured, where git cannot tell")
     running.add_argument("--run-id", default="", help="a UUID; default: a new one")
     running.add_argument("--seed", type=int, help="default: a new one every time")
+    running.add_argument("--wait", type=float, default=60.0, help="seconds to wait for a loaded machine")
     commands.add_parser("env", help="the fingerprint of this machine")
     comparing = commands.add_parser("compare", help="two records side by side")
     comparing.add_argument("one", type=Path)
     comparing.add_argument("other", type=Path)
-    commands.add_parser("_process").add_argument("job")
+    child = commands.add_parser("_process")
+    child.add_argument("job")
+    child.add_argument("out", type=Path)
     return top
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = parser().parse_args(arguments)
+    options.arguments = sys.argv[1:] if arguments is None else arguments
     return int(COMMANDS[options.command](options))
 
 
@@ -72,22 +77,25 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from . import discovery, record
+    from . import discovery
     from .progress import Reporter
-    from .run import Request, run
+    from .run import Request
+    from .runs import run_all, run_one
 
     signal.signal(signal.SIGTERM, _stop)
-    if options.slug not in discovery.slugs(options.root):
-        print(f"no such technique: {options.slug}", file=sys.stderr)
+    known = discovery.slugs(options.root)
+    if options.all == bool(options.slug) or (options.slug and options.slug not in known):
+        wrong = f"no such technique: {options.slug}" if options.slug else "give a technique or --all"
+        print(wrong, file=sys.stderr)
         return USAGE
-    reporter = Reporter()
+    command = f"python -m reproductions.harness {shlex.join(options.arguments)}"
     request = Request(
-        options.slug, options.size, options.root, options.run_id, options.commit, options.seed, options.budget
-    )
-    found = run(request, reporter)
-    record.write(found, options.out)
-    reporter.emit("record", path=str(options.out), status=found["status"])
-    return FINE if found["status"] == "succeeded" else FAILED
+        options.slug or "", options.size, options.root, options.run_id, options.commit, options.seed,
+        options.budget or 0.0, command, options.wait,
+    )  # fmt: skip
+    if options.all:
+        return run_all(request, options.out, Reporter())
+    return run_one(request, options.out, Reporter())
 
 
 def _stop(number: int, frame: Any) -> None:
@@ -115,7 +123,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _process(options: argparse.Namespace) -> int:
     from . import process
 
-    return process.main(options.job)
+    return process.main(options.job, options.out)
 
 
 COMMANDS = {"list": _list, "check": _check, "run": _run, "env": _env, "compare": _compare, "_process": _process}

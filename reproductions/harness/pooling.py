@@ -31,22 +31,50 @@ def merge_absent(rows: list[Row]) -> list[Row]:
     return list({(row["name"], row["reason"]): {"name": row["name"], "reason": row["reason"]} for row in rows}.values())
 
 
-def time_rows(processes: list[list[Row]], gates: list[Row]) -> list[Row]:
-    """The rows of metric ``time`` and ``speedup`` of every method and case whose gate was passed in every process."""
+def counted_rows(processes: list[list[Row]], gates: list[Row]) -> list[Row]:
+    """What was counted once or, as compile times are, in every process; nothing of a method that failed."""
+    failed = {(*key_of(g), g["method"]) for g in gates if not g["passed"]}
+    grouped: dict[tuple[Any, ...], list[Row]] = {}
+    for row in (row for rows in processes for row in rows):
+        if (*key_of(row), row["method"]) not in failed:
+            name = (*key_of(row), row["method"], row["metric"], row.get("detail", ""))
+            grouped.setdefault(name, []).append(row)
+    return [_counted(rows) for rows in grouped.values()]
+
+
+def _counted(rows: list[Row]) -> Row:
+    samples = [row["median"] for row in rows]
+    if len(samples) == 1:
+        return rows[0]
+    return {**rows[0], **statistics.summary(samples), "samples": samples}
+
+
+def time_rows(processes: list[list[Row]], gates: list[Row], cases: list[Row]) -> list[Row]:
+    """Times, ratios to the baseline and shares of the limit of all whose gate was passed in every process."""
     failed = {(*key_of(g), g["method"]) for g in gates if not g["passed"]}
     grouped: dict[tuple[Any, ...], list[Row]] = {}
     for row in (row for rows in processes for row in rows):
         grouped.setdefault((*key_of(row), row["method"]), []).append(row)
-    baselines = {key_of(g[0]): g for g in grouped.values() if g[0]["role"] == "baseline"}
+    fine = {name: group for name, group in grouped.items() if name not in failed}
+    baselines = {key_of(g[0]): g for g in fine.values() if g[0]["role"] == "baseline"}
+    least = {key_of(case): case["t_min"] for case in cases if "t_min" in case}
     rows: list[Row] = []
-    for name, group in grouped.items():
-        if name in failed:
-            continue
+    for group in fine.values():
         rows += _times(group)
+        rows += _share(rows[-1], least.get(key_of(group[0])))
         base = baselines.get(key_of(group[0]))
-        if base and group[0]["role"] != "baseline" and (*key_of(base[0]), base[0]["method"]) not in failed:
+        if base and group[0]["role"] != "baseline":
             rows += _ratios(base, group)
     return rows + [_failure(gate) for gate in gates if not gate["passed"]]
+
+
+def _share(pooled: Row, least: float | None) -> list[Row]:
+    """The least time as a percentage of the measured one; nothing where the device's peaks are not known."""
+    if least is None:
+        return []
+    row = {**_named(pooled, "bound_share", "%", "higher"), "process": POOLED, "n": pooled["n"]}
+    row |= {"median": 100 * least / pooled["median"], "ci_low": 100 * least / pooled["ci_high"]}
+    return [{**row, "ci_high": 100 * least / pooled["ci_low"]}]
 
 
 def _named(row: Row, metric: str, unit: str, better: str) -> Row:
