@@ -1,18 +1,24 @@
 """The pipelined step: equal gradients for every cut, a valid schedule, planted faults, and real processes."""
 
 import itertools
+import multiprocessing
 import queue
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from reproductions.harness.spec import Place, Trace
+from reproductions.harness.world import GlooWorld
 from reproductions.reference.gpipe import benchmark, method, quality, schedule
 from reproductions.reference.gpipe.calibration import make_plan
 from reproductions.reference.gpipe.oracle import makespans, oracle
@@ -249,3 +255,36 @@ def test_kept_activations_are_the_inner_values_of_one_micro_batch_and_the_inputs
     assert kept["gpipe"] == 4 * (10 * d + rows * (first_stage * inner + (first_stage - 1) * d))
     assert kept["serial-stored"] == 4 * 10 * (5 * inner + 5 * d)
     assert kept["gpipe"] < kept["serial"] < kept["serial-stored"]
+
+
+def in_process(rank: int, size: int, store: str, answers: Any) -> None:
+    """One real process: the pipelined step and the peer, on ragged micro-batches."""
+    torch.set_num_threads(1)
+    timeout = timedelta(seconds=PATIENCE)
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=size, timeout=timeout)
+    w = workload(stages=size, micro_batches=3)
+    w.world = GlooWorld(rank, size)
+    steps = [method.gpipe(w), benchmark.torch_pipelining(w), benchmark.torch_pipelining(w)]
+    if rank == 0:
+        answers.put([error(step, oracle(w)) for step in steps if step is not None])
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_and_the_peer_agree_with_the_oracle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "torch.distributed"])
+    answers = context.Queue()
+    processes = [context.Process(target=in_process, args=(r, 2, str(tmp_path / "store"), answers)) for r in range(2)]
+    for process in processes:
+        process.start()
+    try:
+        errors = answers.get(timeout=3 * PATIENCE)
+    finally:
+        for process in processes:
+            process.join(PATIENCE)
+            process.kill()
+    assert len(errors) == 3  # the peer's second step must not add to the gradients of its first
+    assert max(errors) < 1e-12
