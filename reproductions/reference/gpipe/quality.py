@@ -37,7 +37,7 @@ def quality(w: Batch) -> Sequence[Quality]:
         "serial-stored": batch + inner_bytes(w.blocks, w.x),
         "gpipe": batch + inner_bytes(stage, piece),
     }
-    return [Quality(name, "activations kept", value, "bytes", "lower", "per process") for name, value in kept.items()]
+    return [Quality(name, "activations kept", value, "B", "lower", "per process") for name, value in kept.items()]
 
 
 def bubble(trace: Trace, stages: int) -> float:
