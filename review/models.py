@@ -2,15 +2,19 @@
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
+
+from review.bibtex import entry_text
+from review.citation import fields_from_columns, shown_columns
 
 # Slugs are BibTeX keys made safe for an address; keys themselves stay verbatim.
 KEY_LENGTH = 200
 
 
 class Review(models.Model):
-    """A systematic review: its citation, its protocol and the counts it reported. ``None`` and ``[]`` mean "not reported"."""
+    """A systematic review: its citation, protocol and reported counts. ``None`` and ``[]`` mean "not reported"."""
 
     slug = models.SlugField(unique=True, max_length=100)
     published = models.BooleanField(default=False, help_text="A published review; otherwise a living update of ours.")
@@ -61,7 +65,7 @@ class Study(models.Model):
 
 
 class Publication(models.Model):
-    """One report of a study. ``fields`` holds the BibTeX entry verbatim; the other columns are read from it for display."""
+    """One report of a study. ``fields`` holds the BibTeX entry verbatim; the other columns are read from it."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="publications")
     key = models.CharField("BibTeX key", max_length=KEY_LENGTH, unique=True)
@@ -86,14 +90,25 @@ class Publication(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    def get_absolute_url(self) -> str:
-        """The page of this publication."""
-        return reverse("publication", args=[self.slug])
-
     def save(self, *args: object, **kwargs: object) -> None:
         """Keeps the searched form of the names in step."""
         self.authors_text = "; ".join(self.authors)
         super().save(*args, **kwargs)  # type: ignore[arg-type]
+
+    def get_absolute_url(self) -> str:
+        """The page of this publication."""
+        return reverse("publication", args=[self.slug])
+
+    def clean(self) -> None:
+        """Refuses fields that no BibTeX file could hold, and reads the shown columns from the fields."""
+        if not self.fields:
+            self.fields = fields_from_columns(vars(self))
+        try:
+            entry_text(self.key, self.entry_type, self.fields)
+        except (TypeError, ValueError) as error:
+            raise ValidationError({"fields": f"Not a BibTeX entry: {error}"}) from error
+        for name, value in shown_columns(self.fields).items():
+            setattr(self, name, value)
 
 
 class Membership(models.Model):
@@ -121,3 +136,18 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.publication_id}: {self.status}"
+
+
+class LoadedRecord(models.Model):
+    """What the files said of a curated record when they were last loaded: the base of the next three-way merge."""
+
+    kind = models.CharField(max_length=40)
+    key = models.CharField(max_length=2 * KEY_LENGTH + 1)
+    content = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [models.UniqueConstraint(fields=["kind", "key"], name="one_base_per_record")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

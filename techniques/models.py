@@ -129,9 +129,13 @@ class Technique(models.Model):
     retraining = models.CharField(max_length=20, choices=Retraining.choices, blank=True)
     retraining_text = models.CharField(max_length=300, blank=True)
     exactness = models.CharField(max_length=10, choices=Exactness.choices, blank=True)
-    hardware = models.JSONField(default=list, blank=True, help_text="any, gpu, multi-gpu, tpu, fpga, asic, cpu, ssd, cluster")
+    hardware = models.JSONField(
+        default=list, blank=True, help_text="any, gpu, multi-gpu, tpu, fpga, asic, cpu, ssd, cluster"
+    )
     hardware_text = models.CharField(max_length=300, blank=True)
-    saves = models.JSONField(default=list, blank=True, help_text="compute, memory, communication, energy, money, latency")
+    saves = models.JSONField(
+        default=list, blank=True, help_text="compute, memory, communication, energy, money, latency"
+    )
 
     class Meta:
         ordering = ["name"]
@@ -231,7 +235,9 @@ class Claim(models.Model):
     place = models.CharField(max_length=200, blank=True, help_text="Where in the paper: abstract, table, figure, page.")
     source_url = models.URLField(max_length=500)
     like_for_like = models.JSONField(
-        default=dict, blank=True, help_text="What a like-for-like measurement needs: device_class, device, devices, comparator, workload."
+        default=dict,
+        blank=True,
+        help_text="What a like-for-like measurement needs: device_class, device, devices, comparator, workload.",
     )
     tolerance = models.FloatField(default=0.1, help_text="Of the verdict, as a share: 0.1 is 10 %.")
 
@@ -267,3 +273,31 @@ class Claim(models.Model):
     def gain_high(self) -> float | None:
         """The upper end of the claim as a factor over its comparator; ``None`` where it has no gain."""
         return self._gain(self.value_high)
+
+
+class CatalogueReport(models.Model):
+    """What the last load left for somebody to decide or to mend; one row, changed only when that changes."""
+
+    changed_at = models.DateTimeField(auto_now=True)
+    lasting = models.JSONField(default=dict, help_text="faults, conflicts, kept, vanished, notes: lists of texts.")
+
+    class Meta:
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{len(self.faults)} faults, {len(self.conflicts)} conflicts"
+
+    @classmethod
+    def current(cls) -> "CatalogueReport":
+        """The last load's report; an empty one where nothing was ever left to do."""
+        return cls.objects.first() or cls(lasting={})
+
+    @property
+    def faults(self) -> list[str]:
+        """File, line, key and reason of each fault; with any, that load changed nothing."""
+        return list(self.lasting.get("faults", []))
+
+    @property
+    def conflicts(self) -> list[str]:
+        """The records that changed on the site and in the files alike."""
+        return list(self.lasting.get("conflicts", []))

@@ -1,0 +1,40 @@
+"""The kinds of record of the first floor."""
+
+from review.citation import shown_columns
+from review.kinds import Content, Kind
+from review.models import Membership, Publication, Review, Study
+
+
+def _shown(content: Content) -> Content:
+    return shown_columns(content["fields"])
+
+
+REVIEW = Kind(
+    name="review",
+    model=Review,
+    key="slug",
+    columns=(
+        "published", "title", "authors", "venue", "year", "arxiv", "doi", "bibtex", "first_year", "last_month",
+        "databases", "records_identified", "studies_included", "case_studies", "protocol_source", "sources_searched",
+        "discovery_tools", "search_fields", "search_terms", "inclusion_criteria", "screening_tool", "licence_note",
+    ),
+)  # fmt: skip
+STUDY = Kind(name="study", model=Study, key="slug", implied=True)
+PUBLICATION = Kind(
+    name="publication",
+    model=Publication,
+    key="key",
+    columns=("entry_type", "fields"),
+    links={"study": "study"},
+    derived=_shown,
+    slug_of_key=True,
+)
+MEMBERSHIP = Kind(
+    name="membership",
+    model=Membership,
+    key=("review", "publication"),
+    columns=("status", "evidence_url", "note"),
+    links={"review": "review", "publication": "publication"},
+)
+# Each kind after those that it points at.
+KINDS = (REVIEW, STUDY, PUBLICATION, MEMBERSHIP)
