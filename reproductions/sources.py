@@ -28,6 +28,11 @@ class Listing:
         return self.first + self.code.count("\n")
 
     @property
+    def parts(self) -> list[tuple[str, int, int]]:
+        """The top-level functions and classes: name, first and last line."""
+        return [(name, first, last) for name, (first, last) in _spans(self.code).items()] if self.first == 1 else []
+
+    @property
     def anchor(self) -> str:
         """The stem of the line anchors on the page: ``method`` of ``method.py``."""
         return self.file.removesuffix(".py").replace("_", "-")

@@ -6,7 +6,13 @@ from techniques.models import Claim
 
 NOT_REPORTED = "not reported"
 NOT_MEASURED = "not measured"
-_SIGNS = {"x": "×", "": ""}
+_SIGNS = {"x": "×"}
+# The least value that is printed in a unit, what to divide by, and its name.
+_SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
+    "s": ((1, 1, "s"), (1e-3, 1e-3, "ms"), (0, 1e-6, "µs")),
+    "B": ((2**30, 2**30, "GiB"), (2**20, 2**20, "MiB"), (2**10, 2**10, "KiB"), (0, 1, "B")),
+}
+_SCALES["bytes"] = _SCALES["B"]
 
 
 def exact(value: float) -> str:
@@ -32,6 +38,27 @@ def rounded(value: float | None) -> str:
 def factor(value: float | None) -> str:
     """A measured ratio: ``3.00 ×``."""
     return NOT_MEASURED if value is None else f"{rounded(value)} ×"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A measured value with its unit, as it reads best: seconds as ms, bytes as MiB, ratios with ×."""
+    if value is None:
+        return NOT_MEASURED
+    steps = _SCALES.get(unit, ())
+    for least, divisor, name in steps:
+        if abs(value) >= least:
+            return f"{rounded(value / divisor)} {name}"
+    return f"{rounded(value)} {unit_sign(unit)}".rstrip()
+
+
+def interval(low: float | None, high: float | None, unit: str) -> str:
+    """An interval in the unit of its upper end; empty where there is none."""
+    if low is None or high is None:
+        return ""
+    for least, divisor, name in _SCALES.get(unit, ()):
+        if abs(high) >= least:
+            return f"{rounded(low / divisor)} to {rounded(high / divisor)} {name}"
+    return f"{rounded(low)} to {rounded(high)} {unit_sign(unit)}".rstrip()
 
 
 def unit_sign(unit: str) -> str:

@@ -6,14 +6,16 @@ from django import template
 from django.template import Context
 from django.utils.html import json_script
 
-from reproductions import wording
+from reproductions import marks, wording
+from techniques.listings import numbered
 
 register = template.Library()
 
 for word in (wording.exact, wording.rounded, wording.factor, wording.unit_sign, wording.claimed, wording.metric_words,
-             wording.duration, wording.host):  # fmt: skip
+             wording.duration, wording.host, wording.quantity):  # fmt: skip
     register.filter(word.__name__, word)
 register.simple_tag(wording.plural, name="count")
+register.simple_tag(numbered, name="numbered")
 
 ROOMS = (
     ("Taxonomy", "/taxonomy/"),
@@ -53,3 +55,9 @@ def status(run: Any) -> dict[str, str]:
 def chart_data(figure: Any, name: str) -> str:
     """The data block that ``static/js/charts.js`` draws; it is no script, so the security policy lets it pass."""
     return json_script(figure, f"{name}-data")
+
+
+@register.simple_tag
+def grid() -> tuple[marks.Tick, ...]:
+    """The lines behind the rows of claims and measurements."""
+    return marks.GRID

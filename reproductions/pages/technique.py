@@ -1,0 +1,106 @@
+"""The page of one technique, in the order that docs/look.md fixes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from reproductions import charts, sources, wording
+from reproductions.models import Run
+from reproductions.queries import comparisons, measured, verdicts
+from reproductions.queries import technique as reading
+from reproductions.queries.runs import Panel
+from review import exports
+from techniques import articles, tradeoff
+from techniques.models import Claim, Technique
+
+SHOWN_RUNS = 12
+MOST_BANDS = 3
+LIMITS = "limits"
+
+
+def show(request: HttpRequest, slug: str) -> HttpResponse:
+    """Idea, labels, trade-off, charts, article, code, run panel, runs, publications, relations, limits."""
+    technique = get_object_or_404(reading.base(), slug=slug)
+    context = {
+        "technique": technique,
+        "thumb": technique.technique_class.slug,
+        "verdict": verdicts.of(slug, technique.newest_status),
+        "labels": reading.labels(technique),
+        "relations": reading.relations(technique),
+        "card": tradeoff.card(technique),
+        "trade": tradeoff.sentence(technique),
+        "files": sources.files(slug),
+    }
+    context |= evidence(technique)
+    context["panel"] = panel(request, technique, context["runs"])
+    return render(request, "pages/technique.html", context)
+
+
+def evidence(technique: Technique) -> dict[str, Any]:
+    """Claims beside measurements, the sweeps, the runs, and the article that speaks of them."""
+    runs = reading.runs(technique)
+    shown, record = reading.charted(runs), reading.newest_record(runs)
+    rows = list(measured.pooled({run.pk for run in [*shown, record] if run}))
+    own = [row for row in rows if record and row.run_id == record.pk]
+    claims, papers = reading.claims(technique), reading.publications(technique)
+    sweeps = measured.sweeps(shown, [row for row in rows if row.run_id in {run.pk for run in shown}])
+    sections = articles.render(technique.article, papers[1])
+    return {
+        "runs": runs[:SHOWN_RUNS],
+        "comparisons": [comparisons.compare(claim, record, measured.best(own)) for claim in claims],
+        "sweeps": [(one, figure(one, claims, technique.technique_class.slug)) for one in sweeps],
+        "record": record,
+        "outdated": bool(record and record.code_digest != sources.digest(technique.slug)),
+        "tables": measured.tables(own),
+        "papers": [(paper, exports.bibtex_entry(paper.publication)) for paper in papers[0]],
+        "sections": [(one, pieces(technique.slug, one)) for one in sections if not one.slug.startswith(LIMITS)],
+        "limits": [part.html for one in sections if one.slug.startswith(LIMITS) for part in one.parts],
+    }
+
+
+def pieces(slug: str, section: articles.Section) -> list[tuple[articles.Part, sources.Listing | None]]:
+    """The parts of a section, each with the lines of code it asks for."""
+    return [(part, sources.function(slug, part.file, part.function) if part.file else None) for part in section.parts]
+
+
+def figure(sweep: measured.Sweep, claims: Iterable[Claim], hue: str) -> dict[str, Any]:
+    """The Plotly figure of a sweep; a speed-up gets the bands of the claims, if they are few enough to read."""
+    series = [
+        {
+            "name": one.name,
+            "kind": one.kind,
+            "x": [p.text if p.value is None else p.value for p in sweep.points if p.text in one.cells],
+            **{
+                column: [getattr(one.cells[p.text], part) for p in sweep.points if p.text in one.cells]
+                for column, part in (("y", "value"), ("low", "low"), ("high", "high"))
+            },
+        }
+        for one in sweep.series
+    ]
+    ratio = sweep.metric == measured.SPEEDUP
+    bands = [
+        {"low": claim.gain_low or claim.gain_high, "high": claim.gain_high, "label": label(claim), "hue": hue}
+        for claim in claims
+        if ratio and claim.kind == claim.Kind.SPEEDUP and claim.gain_high
+    ]
+    few = bands if len(bands) <= MOST_BANDS else []
+    return charts.sweep(series, x_title=sweep.sweep, y_title=sweep.title, ratio=ratio, claims=few)
+
+
+def label(claim: Claim) -> str:
+    """A claim in the legend: the figure, and over what."""
+    return f"paper: {wording.claimed(claim)}" + (f" over {claim.comparator}" if claim.comparator else "")
+
+
+def panel(request: HttpRequest, technique: Technique, runs: Iterable[Run]) -> Panel:
+    """Whether this visitor may press the button, whether anything can run here, and how long it would take."""
+    known = reading.expected(runs)
+    return Panel(
+        allowed=request.user.has_perm("reproductions.run_benchmark"),
+        available=settings.TORCH_INSTALLED,
+        waiting=technique.waiting,  # type: ignore[attr-defined]
+        sizes=[(size, known.get(size)) for size in Run.Size.values],
+    )

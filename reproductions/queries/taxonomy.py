@@ -1,0 +1,127 @@
+"""What the pages of the taxonomy read: the tree with its counts, one class, one strategy."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db.models import QuerySet
+
+from reproductions import sources
+from reproductions.queries import techniques as listed
+from reproductions.queries import verdicts
+from reproductions.queries.verdicts import Verdict
+from review.models import Publication
+from techniques.models import Challenge, Response, Strategy, Technique, TechniqueClass
+
+
+@dataclass(frozen=True)
+class Row:
+    """A technique in a list, with its verdict."""
+
+    technique: Technique
+    verdict: Verdict
+
+
+@dataclass
+class Node:
+    """A strategy in the tree: what hangs on it itself, and on it or below it."""
+
+    strategy: Strategy
+    own: set[int] = field(default_factory=set)
+    children: "list[Node]" = field(default_factory=list)
+
+    @property
+    def all(self) -> set[int]:
+        """The techniques of the whole branch, each once."""
+        return self.own.union(*(child.all for child in self.children))
+
+    @property
+    def count(self) -> int:
+        """How many techniques the branch has."""
+        return len(self.all)
+
+
+def tree() -> list[Node]:
+    """The strategies as a tree, each with the techniques that carry it. Two queries."""
+    through = Technique.strategies.through
+    strategies = list(Strategy.objects.select_related("source").order_by("position", "slug"))
+    nodes = {strategy.pk: Node(strategy) for strategy in strategies}
+    for technique, strategy in through.objects.values_list("technique_id", "strategy_id"):  # type: ignore[attr-defined]
+        nodes[strategy].own.add(technique)
+    roots = []
+    for strategy in strategies:
+        above = nodes.get(strategy.parent_id) if strategy.parent_id else None
+        (above.children if above else roots).append(nodes[strategy.pk])
+    return roots
+
+
+def flat(nodes: Iterable[Node]) -> Iterable[Node]:
+    """Every node of the tree, from the top."""
+    for node in nodes:
+        yield node
+        yield from flat(node.children)
+
+
+def classes() -> list[TechniqueClass]:
+    """The classes in order, each with who drew it."""
+    return list(TechniqueClass.objects.select_related("source"))
+
+
+def labels() -> dict[str, list[Response] | list[Challenge]]:
+    """The two smaller facets of the taxonomy."""
+    return {
+        "responses": list(Response.objects.select_related("source")),
+        "challenges": list(Challenge.objects.select_related("source")),
+    }
+
+
+def rows() -> list[Row]:
+    """Every technique with its verdict, by name."""
+    implemented = sources.implemented()
+    return [
+        Row(technique, verdicts.of(technique.slug, technique.newest_status, implemented))  # type: ignore[attr-defined]
+        for technique in sorted(listed.light(), key=lambda technique: technique.name.casefold())
+    ]
+
+
+def boxes(roots: list[Node], members: list[Row]) -> list[tuple[str, str, int]]:
+    """Class slug, strategy name and number of techniques of each box of the treemap."""
+    by_class: dict[str, set[int]] = {}
+    for row in members:
+        by_class.setdefault(row.technique.technique_class.slug, set()).add(row.technique.pk)
+    return [
+        (slug, node.strategy.name, len(node.own & pks))
+        for slug, pks in by_class.items()
+        for node in flat(roots)
+        if node.own & pks
+    ]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A node with its number of techniques in one class."""
+
+    strategy: Strategy
+    count: int
+
+
+def of_class(members: set[int], roots: list[Node]) -> list[Counted]:
+    """The strategies that the techniques of a class carry themselves, most used first."""
+    counted = [Counted(node.strategy, len(node.own & members)) for node in flat(roots) if node.own & members]
+    return sorted(counted, key=lambda entry: -entry.count)
+
+
+def publications(technique_pks: Iterable[int]) -> "QuerySet[Publication]":
+    """The publications of these techniques, newest first, without their BibTeX fields."""
+    found = Publication.objects.filter(technique_roles__technique__in=list(technique_pks))
+    return found.distinct().defer("fields", "authors_text").order_by("-year", "title")
+
+
+def path_to(slug: str, roots: list[Node]) -> list[Node]:
+    """The nodes from the root down to ``slug``; empty where there is none."""
+    for node in roots:
+        if node.strategy.slug == slug:
+            return [node]
+        below = path_to(slug, node.children)
+        if below:
+            return [node, *below]
+    return []
