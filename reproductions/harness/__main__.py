@@ -41,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     comparing = commands.add_parser("compare", help="two records side by side")
     comparing.add_argument("one", type=Path)
     comparing.add_argument("other", type=Path)
+    for name in ("_compile", "_interpret"):
+        commands.add_parser(name, parents=[every]).add_argument("slug")
     child = commands.add_parser("_process")
     child.add_argument("job")
     child.add_argument("out", type=Path)
@@ -126,7 +128,30 @@ def _process(options: argparse.Namespace) -> int:
     return process.main(options.job, options.out)
 
 
-COMMANDS = {"list": _list, "check": _check, "run": _run, "env": _env, "compare": _compare, "_process": _process}
+def _compile(options: argparse.Namespace) -> int:
+    from . import kernels
+
+    kernels.compile_here(options.slug, options.root)
+    return FINE
+
+
+def _interpret(options: argparse.Namespace) -> int:
+    from . import kernels
+
+    kernels.interpret_here(options.slug, options.root)
+    return FINE
+
+
+COMMANDS = {
+    "_compile": _compile,
+    "_interpret": _interpret,
+    "list": _list,
+    "check": _check,
+    "run": _run,
+    "env": _env,
+    "compare": _compare,
+    "_process": _process,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -13,7 +13,10 @@ from .spec import HOUSE_TOLERANCE, Output, Tolerance
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of one comparison. ``error`` is the worst relative L2 error over the tensors; None where there is no number."""
+    """The result of one comparison.
+
+    ``error`` is the worst relative L2 error over the tensors; None where there is no number.
+    """
 
     passed: bool
     error: float | None = None

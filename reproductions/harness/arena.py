@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from . import contest, fingerprint
+from . import contest, fingerprint, independence
+from .agreement import Verdict
 from .cases import Case
 from .crew import Solo
 from .discovery import Found
-from .passes import Outcome, Task
+from .passes import Outcome, Task, gate_row, head
 from .ranks import Post, hold_in_group
 
 
@@ -15,7 +16,11 @@ def _silent(text: str) -> None:
 
 
 def hold(found: Found, case: Case, number: int, task: Task, note: Callable[[str], None] = _silent) -> Outcome:
-    """Hold ``case``, which is number ``number`` of its technique's cases."""
+    """Hold ``case``, which is number ``number`` of its technique's cases. An oracle that is no oracle fails them all."""
+    fault = independence.fault_of(case, found.folder, found.package)
+    if fault:
+        verdict = Verdict(False, reason=fault, cheat=independence.CHEAT)
+        return Outcome(head(case), [gate_row(case, entrant, verdict) for entrant in case.entrants])
     if case.ranks > 1:
         root = str(found.folder.parent)
         post = Post(found.slug, root, case.size, case.device, number, case.ranks, task)
@@ -23,4 +28,4 @@ def hold(found: Found, case: Case, number: int, task: Task, note: Callable[[str]
         outcome.case["emulated"] = case.ranks > fingerprint.device_count(case.device)
         return outcome
     crew = Solo(case, task.seed, contest.workloads_for(case))
-    return contest.hold(case, task, crew, note, device_name=fingerprint.device_name(case.device))
+    return contest.hold(case, task, crew, note, folder=found.folder, device=fingerprint.device_name(case.device))

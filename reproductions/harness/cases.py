@@ -142,3 +142,10 @@ def why_absent(entrant: Entrant, device: str) -> str:
     if entrant.needs == "triton" and importlib.util.find_spec("triton") is None:
         return "needs triton"
     return ""
+
+
+def untimed_reason(entrant: Entrant, device: str) -> str:
+    """Why ``entrant`` may be checked here and not timed, or nothing."""
+    if entrant.needs == "triton" and not device.startswith("cuda"):
+        return "runs under Triton's interpreter here, which is no measurement"
+    return ""

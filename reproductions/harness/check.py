@@ -1,4 +1,7 @@
-"""``check``: every method and peer of every technique against its oracle at size tiny. The gate of continuous integration."""
+"""``check``: every method and peer of every technique against its oracle at size tiny.
+
+The gate of continuous integration.
+"""
 
 from pathlib import Path
 

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from . import gate, passes, race, virtual, work
+from . import gate, independence, passes, race, virtual, work
 from .agreement import Verdict
-from .cases import Case, why_absent
+from .cases import Case, untimed_reason, why_absent
 from .crew import Crew
 from .passes import Outcome, Task, failure, gate_row, named, value_row
 from .spec import Batch, Output, Trace
@@ -21,17 +22,31 @@ def workloads_for(case: Case) -> int:
     return 1 if case.clock == "virtual" else WORKLOADS
 
 
-def hold(case: Case, task: Task, crew: Crew, note: Note, skip: tuple[int, ...] = (), device_name: str = "") -> Outcome:
-    """Gate one case and, where the task has a plan, race it and make the other passes. ``skip``: entrants known to fail."""
+def hold(
+    case: Case,
+    task: Task,
+    crew: Crew,
+    note: Note,
+    skip: tuple[int, ...] = (),
+    folder: Path | None = None,
+    device: str = "",
+) -> Outcome:
+    """Gate one case and, where the task has a plan, race it and make the other passes.
+
+    ``skip``: entrants known to fail.
+    """
     work.precision(case.dtype)
-    outcome = Outcome(case=passes.describe(case, crew, device_name))
+    outcome = Outcome(case=passes.describe(case, crew, device))
     true = gate.truths(case, crew.load, len(crew.workloads.batches))
     passed = _gates(case, crew, true, outcome, note, skip)
+    if folder is not None and case.size == "tiny":
+        passed = _watch_sharing(case, crew, passed, outcome, folder)
     if case.clock == "virtual":
         _simulate(case, crew, passed, outcome)
     elif task.plan is not None and passed:
         note(f"timing {case.sweep.name} {case.point}")
         rng = np.random.default_rng([task.seed, task.index, case.sweep_index])
+        passed = _runners(case, passed, outcome)
         _race(case, race.run(case, passed, crew, true, task.plan, rng), task.plan, outcome)
         passed = [n for n in passed if any(r["method"] == case.entrants[n].name for r in outcome.times)]
     if case.clock != "virtual":
@@ -52,6 +67,8 @@ def _gates(
         if number in skip:
             continue
         reason = why_absent(entrant, case.device)
+        if not reason and case.size != "tiny":
+            reason = untimed_reason(entrant, case.device)
         if reason:
             outcome.absent.append({"name": entrant.name, "reason": reason, **case.key})
             continue
@@ -90,6 +107,14 @@ def _caller(crew: Crew, number: int, compiles: bool, outcome: Outcome, case: Cas
     return call
 
 
+def _runners(case: Case, passed: list[int], outcome: Outcome) -> list[int]:
+    """Those that may be timed here; why the others may not is kept."""
+    reasons = {number: untimed_reason(case.entrants[number], case.device) for number in passed}
+    kept = [{"name": case.entrants[n].name, "reason": reason, **case.key} for n, reason in reasons.items() if reason]
+    outcome.absent += kept
+    return [number for number, reason in reasons.items() if not reason]
+
+
 def _race(case: Case, lanes: dict[int, race.Lane], plan: race.Plan, outcome: Outcome) -> None:
     for number, lane in lanes.items():
         entrant = case.entrants[number]
@@ -124,6 +149,19 @@ def _watch_effort(case: Case, crew: Crew, passed: list[int], outcome: Outcome, n
                 _fail(case, number, Verdict(False, reason=reason, cheat="skipped work when timed"), outcome)
                 continue
         fine.append(number)
+    return fine
+
+
+def _watch_sharing(case: Case, crew: Crew, passed: list[int], outcome: Outcome, folder: Path) -> list[int]:
+    """Refuse the methods that run a function of the technique which the oracle runs too."""
+    ours = independence.functions_run(lambda: case.oracle(crew.load(0)), folder)
+    fine = []
+    for number in passed:
+        reason = independence.shared(ours, independence.functions_run(crew.prepare(number, 0), folder))
+        if reason:
+            _fail(case, number, Verdict(False, reason=reason, cheat=independence.CHEAT), outcome)
+        else:
+            fine.append(number)
     return fine
 
 

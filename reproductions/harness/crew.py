@@ -1,21 +1,24 @@
 """Who runs the methods of a case: this process alone, or all ranks of a group with rank 0 in the lead.
 
-The gate, the race and the passes speak to a crew and do not know which it is. In a group every rank makes the same workloads, waits
-for orders, and calls the same method in the same order as rank 0.
+The gate, the race and the passes speak to a crew and do not know which it is. In a group every rank makes the same
+workloads, waits for orders, and calls the same method in the same order as rank 0.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch.distributed as dist
 
 from .cases import Case
+from .memory import peak_bytes
 from .spec import Batch, Output
+from .work import flops
 from .workload import Workloads
 from .world import GlooWorld, exchange
 
-STOP = (-1, -1)
+STOP = (-1, -1, "")
+COUNTS = {"memory": peak_bytes, "flops": flops}
 
 
 class Crew(Protocol):
@@ -29,8 +32,8 @@ class Crew(Protocol):
     def prepare(self, entrant: int, workload: int) -> Callable[[], Output]:
         """The call to be timed, with the workload's contents already in place."""
 
-    def wire(self) -> int | None:
-        """Bytes this rank has sent so far; None where there is no wire."""
+    def count(self, entrant: int, what: str) -> list[int]:
+        """``what`` (of ``COUNTS``) of one call on the first workload, for every process that takes part."""
 
 
 class Solo:
@@ -48,8 +51,9 @@ class Solo:
         """The call to be timed."""
         return partial(self.case.entrants[entrant].run, self.load(workload))
 
-    def wire(self) -> None:
-        """A single process has no wire."""
+    def count(self, entrant: int, what: str) -> list[int]:
+        """``what`` of one call, in the one process there is."""
+        return [COUNTS[what](self.prepare(entrant, 0), self.case.device)]
 
 
 class BrokenGroup(BaseException):  # not an Exception: the gate must not take it for a fault it can go on after
@@ -73,7 +77,7 @@ class Lead:
 
     def prepare(self, entrant: int, workload: int) -> Callable[[], Output]:
         """The call to be timed: from one barrier, which is behind when this returns, to the next."""
-        exchange((entrant, workload))
+        exchange((entrant, workload, ""))
         batch = self.load(workload)
         dist.barrier()
         return partial(self._take_part, entrant, batch)
@@ -86,9 +90,13 @@ class Lead:
             raise BrokenGroup(entrant, error) from error
         return answer
 
-    def wire(self) -> int:
-        """Bytes this rank has sent so far."""
-        return self.world.wire_bytes
+    def count(self, entrant: int, what: str) -> list[int]:
+        """``what`` of one call, of every rank."""
+        exchange((entrant, 0, what))
+        try:
+            return counted(self.case, entrant, self.load(0), self.world, what)
+        except Exception as error:
+            raise BrokenGroup(entrant, error) from error
 
     def stop(self) -> None:
         """Send the others home."""
@@ -99,8 +107,25 @@ def follow(case: Case, seed: int, count: int, world: GlooWorld) -> None:
     """Every other rank: do what rank 0 orders until it says stop."""
     workloads = Workloads(case, seed, count, world)
     while (order := exchange(None)) != STOP:
-        entrant, workload = order
-        batch: Any = workloads.load(workload)
+        entrant, workload, what = order
+        batch = workloads.load(workload)
+        if what:
+            counted(case, entrant, batch, world, what)
+            continue
         dist.barrier()
         case.entrants[entrant].run(batch)
         dist.barrier()
+
+
+def counted(case: Case, entrant: int, batch: Batch, world: GlooWorld, what: str) -> list[int]:
+    """Every rank counts ``what`` of its own part of one call; all get all counts."""
+    dist.barrier()
+    sent, call = world.wire_bytes, partial(case.entrants[entrant].run, batch)
+    if what == "wire":
+        call()
+        own = world.wire_bytes - sent
+    else:
+        own = COUNTS[what](call, case.device)
+    counts: list[int] = [0] * world.size
+    dist.all_gather_object(counts, own)
+    return counts

@@ -1,7 +1,7 @@
 """Finds reference implementations by their folders: discovery, never registration.
 
-A folder of the root with a ``benchmark.py`` is a technique; its ``TECHNIQUE`` is the declaration. A folder that cannot be imported
-because a package is missing is skipped with that reason.
+A folder of the root with a ``benchmark.py`` is a technique; its ``TECHNIQUE`` is the declaration. A folder that cannot
+be imported because a package is missing is skipped with that reason.
 """
 
 import importlib

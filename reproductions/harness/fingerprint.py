@@ -1,4 +1,6 @@
-"""Everything that could change a number: the device, the software, the load. Reads only; never changes a device's settings.
+"""Everything that could change a number: the device, the software, the load.
+
+Reads only; never changes a device's settings.
 
 A key whose value nobody can tell is left out: absent is "not known", never 0.
 """

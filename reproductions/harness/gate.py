@@ -1,7 +1,8 @@
 """No pass, no number: an entrant is checked on fresh inputs, and watched for ways to look fast without doing the work.
 
-The order matters. The answer is copied the moment it comes back; then it is looked at again, so that work left behind shows; then
-the inputs are compared with what they were; then the answer is judged; then it is overwritten, so that it cannot be handed out twice.
+The order matters. The answer is copied the moment it comes back; then it is looked at again, so that work left behind
+shows; then the inputs are compared with what they were; then the answer is judged; then it is overwritten, so that it
+cannot be handed out twice.
 """
 
 import threading
@@ -27,7 +28,10 @@ def synchronise(device: str) -> None:
 
 
 def truths(case: Case, load: Callable[[int], Batch], count: int) -> list[Output]:
-    """The oracle's answers to the first two of ``count`` workloads. Raises ``ValueError`` when the oracle changes its inputs."""
+    """The oracle's answers to the first two of ``count`` workloads.
+
+    Raises ``ValueError`` when the oracle changes its inputs.
+    """
     answers = []
     for number in range(min(2, count)):
         batch = load(number)

@@ -1,7 +1,8 @@
 """Peak live tensor bytes above those alive at entry. Never the resident set, which the allocator keeps.
 
-On CUDA the caching allocator counts (in blocks of 512 bytes, cuBLAS workspaces included); on the CPU the profiler's trace of
-allocations is summed up (MKL scratch is not in it). The answer of the call is still alive at the peak, because it is part of it.
+On CUDA the caching allocator counts (in blocks of 512 bytes, cuBLAS workspaces included); on the CPU the profiler's
+trace of allocations is summed up (MKL scratch is not in it). The answer of the call is still alive at the peak, because
+it is part of it.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """Nests of tensors: what a workload or an answer consists of, leaf by leaf.
 
-A nest is a tensor, a number, a word, or a tuple, list, dict, dataclass, module or plain object of nests. Leaves are named by their
-path. Checksums are exact and the same on every device, so that an output can be recognised without copying it to the host.
+A nest is a tensor, a number, a word, or a tuple, list, dict, dataclass, module or plain object of nests. Leaves are
+named by their path. Checksums are exact and the same on every device, so that an output can be recognised without
+copying it to the host.
 """
 
 import dataclasses
@@ -102,7 +103,9 @@ def snapshot(nest: Any) -> list[Leaf]:
 
 
 def poison(nest: Any) -> None:
-    """Overwrite every tensor of an answer: floats with NaN, integers with their least value, booleans with their opposite."""
+    """Overwrite every tensor of an answer: floats with NaN, integers with their least value, booleans with their
+    opposite.
+    """
     for _, tensor in tensors(nest):
         with torch.inference_mode():
             try:

@@ -1,10 +1,12 @@
-"""What one process found out about a case, and the passes that are not timed: memory, FLOPs, wire, limit, claim, quality."""
+"""What one process found out about a case, and the passes that are not timed: memory, FLOPs, wire, limit, claim,
+quality.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import limit, memory, work
+from . import limit
 from .agreement import Verdict
 from .cases import Case, Entrant
 from .crew import Crew
@@ -55,23 +57,19 @@ def value_row(case: Case, entrant: Entrant, metric: str, value: float, unit: str
 
 
 def untimed(case: Case, crew: Crew, passed: list[int], note: Callable[[str], None]) -> list[Row]:
-    """Peak memory, FLOPs and bytes on the wire of every entrant that passed, and the properties that are not time."""
+    """Peak memory (the most on any process), FLOPs (of all) and bytes on the wire (the most of any) of all that passed."""
     rows = []
     for number in passed:
         entrant = case.entrants[number]
         if entrant.role == "null":
             continue
         note(f"counting memory and operations of {entrant.name} at {case.sweep.name} {case.point}")
-        sent = crew.wire()
-        crew.prepare(number, 0)()
-        if sent is not None:
-            rows.append(value_row(case, entrant, "wire_bytes", crew.wire() - sent, "B", "lower"))  # type: ignore[operator]
-        peak = memory.peak_bytes(crew.prepare(number, 0), case.device)
-        rows.append(value_row(case, entrant, "peak_memory", peak, "B", "lower"))
-        if not entrant.compiles:
-            count = work.flops(crew.prepare(number, 0))
-            if count:
-                rows.append(value_row(case, entrant, "flops", count, "FLOP", "lower"))
+        rows.append(value_row(case, entrant, "peak_memory", max(crew.count(number, "memory")), "B", "lower"))
+        if case.ranks > 1 and entrant.role != "peer":  # a peer's bytes do not pass through the world that counts
+            rows.append(value_row(case, entrant, "wire_bytes", max(crew.count(number, "wire")), "B", "lower"))
+        flops = 0 if entrant.compiles else sum(crew.count(number, "flops"))
+        if flops:  # 0 means that torch's counter does not know the kernels
+            rows.append(value_row(case, entrant, "flops", flops, "FLOP", "lower"))
     return rows
 
 
@@ -91,20 +89,18 @@ def properties(case: Case, crew: Crew) -> list[Row]:
     return rows
 
 
+def head(case: Case) -> Row:
+    """What the record says of any case."""
+    row: Row = {**case.key, "dtype": case.dtype, "ranks": case.ranks, "clock": case.clock}
+    return {**row, "null_point": case.null_point, "unit": case.sweep.unit, "log": case.sweep.log}
+
+
 def describe(case: Case, crew: Crew, device_name: str) -> Row:
     """The case as the record tells it: dtype, ranks, clock, shapes of the workload, least work, least time."""
     from . import nest
 
     batch = crew.load(0)
-    row: Row = {
-        **case.key,
-        "dtype": case.dtype,
-        "ranks": case.ranks,
-        "clock": case.clock,
-        "null_point": case.null_point,
-    }
-    if case.sweep.unit:
-        row["unit"] = case.sweep.unit
+    row = head(case)
     row["shapes"] = {path: list(t.shape) for path, t in nest.tensors(batch)[:40]}
     if case.bound:
         bound = case.bound(batch)

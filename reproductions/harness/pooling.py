@@ -1,4 +1,6 @@
-"""From what the processes found to the rows of the record: per process, pooled over them, and the ratio to the baseline."""
+"""From what the processes found to the rows of the record: per process, pooled over them, and the ratio to the
+baseline.
+"""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """One fresh process of a run: every case gated and raced here, the result left as JSON for the parent.
 
-Started by ``children.py`` as ``python -m reproductions.harness _process JOB OUT`` with one thread and a pipe on standard input; when
-that pipe ends, the parent is gone and this process ends too.
+Started by ``children.py`` as ``python -m reproductions.harness _process JOB OUT`` with one thread and a pipe on
+standard input; when that pipe ends, the parent is gone and this process ends too.
 """
 
 import contextlib

@@ -18,7 +18,8 @@ def digests(slugs: Sequence[str], root: Path) -> dict[str, str]:
 
 
 def commit_and_dirty(slugs: Sequence[str], root: Path, given: str = "") -> dict[str, Any]:
-    """The commit (``given``, or git's) and whether the code that ran differs from it; keys that nobody can tell are left out.
+    """The commit (``given``, or git's) and whether the code that ran differs from it; keys that nobody can tell are
+    left out.
 
     Only the code that ran counts: a change to another technique does not make a record dirty.
     """

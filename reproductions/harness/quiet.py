@@ -1,7 +1,7 @@
 """Is the machine quiet? Other people's work is waited for, and what cannot be waited for is said in the record.
 
-Counted from /proc/stat: processor time that went to anybody, less what went to this process and its children. Where there is no
-/proc, the load average stands in for it before a run, and nothing is known during one.
+Counted from /proc/stat: processor time that went to anybody, less what went to this process and its children. Where
+there is no /proc, the load average stands in for it before a run, and nothing is known during one.
 """
 
 import os

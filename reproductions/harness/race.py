@@ -1,7 +1,9 @@
-"""The race: all entrants interleaved in random order, round after round, until the medians are narrow or the budget is spent.
+"""The race: all entrants interleaved in random order, round after round, until the medians are narrow or the budget is
+spent.
 
-Among the rounds are ambushes: the same path under the same clock, but with other contents in the same tensors. They are checked and
-not counted. Every answer, of rounds and of ambushes, is checked outside the timed window and then overwritten.
+Among the rounds are ambushes: the same path under the same clock, but with other contents in the same tensors. They are
+checked and not counted. Every answer, of rounds and of ambushes, is checked outside the timed window and then
+overwritten.
 """
 
 import gc
@@ -23,7 +25,9 @@ SKIPPED = "skipped work when timed"
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a race lasts: warm-up calls, least and most rounds, seconds, ambushes, width of the median's interval asked for."""
+    """How long a race lasts: warm-up calls, least and most rounds, seconds, ambushes, width of the median's interval
+    asked for.
+    """
 
     warmup: int
     rounds: int
@@ -35,7 +39,9 @@ class Plan:
 
 @dataclass
 class Lane:
-    """What one entrant did in a race: seconds per round in order, the verdict on its answers, the answers known to be right."""
+    """What one entrant did in a race: seconds per round in order, the verdict on its answers, the answers known to be
+    right.
+    """
 
     samples: list[float] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict(True))

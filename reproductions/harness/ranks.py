@@ -1,7 +1,7 @@
 """A case of several ranks: a fresh group of gloo processes, started, led, watched and ended.
 
-The processes come from a fork server that has torch loaded already (0.1 s a group). They meet in a file, talk over the loopback
-interface, have one thread each, and end by themselves when the process that wanted them is gone.
+The processes come from a fork server that has torch loaded already (0.1 s a group). They meet in a file, talk over the
+loopback interface, have one thread each, and end by themselves when the process that wanted them is gone.
 """
 
 import multiprocessing
@@ -86,7 +86,10 @@ def _start(context: ForkServerContext, post: Post, store: str) -> tuple[list[Con
 
 
 def _listen(post: Post, ends: list[Connection], note: Callable[[str], None]) -> dict[str, Any]:
-    """Messages of all ranks until the lead has an answer. A rank's own error explains a broken lead better than the lead's."""
+    """Messages of all ranks until the lead has an answer.
+
+    A rank's own error explains a broken lead better than the lead's.
+    """
     answer: dict[str, Any] = {}
     others: list[str] = []
     open_ends = list(ends)

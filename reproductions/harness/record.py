@@ -1,7 +1,8 @@
 """The record of one run: its shape, its identity, how it is read and written. Standard library only.
 
-One JSON file per run, described for other programs by ``record.schema.json`` beside this file and for people by ``docs/record.md``.
-``null`` means "failed", an absent key means "not measured", and neither is ever 0. Keys that this version does not know are kept.
+One JSON file per run, described for other programs by ``record.schema.json`` beside this file and for people by
+``docs/record.md``. ``null`` means "failed", an absent key means "not measured", and neither is ever 0. Keys that this
+version does not know are kept.
 """
 
 import hashlib

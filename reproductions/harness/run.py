@@ -1,4 +1,6 @@
-"""One run from the command to its record: fresh processes one after the other, their findings pooled, the record put together."""
+"""One run from the command to its record: fresh processes one after the other, their findings pooled, the record put
+together.
+"""
 
 import secrets
 import uuid

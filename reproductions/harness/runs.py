@@ -28,8 +28,8 @@ def run_one(request: Request, out: Path, reporter: Reporter) -> int:
 def run_all(request: Request, folder: Path, reporter: Reporter) -> int:
     """Run every technique that has points at this size, the least measured first, until the budget is spent.
 
-    Each record is written as its run ends. A technique is not started when too little is left for it, and each gets an equal share
-    of what is left, at most the usual budget of the size.
+    Each record is written as its run ends. A technique is not started when too little is left for it, and each gets an
+    equal share of what is left, at most the usual budget of the size.
     """
     start, statuses = time.monotonic(), []
     slugs = _least_measured(request)

@@ -1,7 +1,7 @@
 """The words in which a reference implementation declares itself. Standard library only.
 
-A technique is one ``Technique`` value in the ``benchmark.py`` of its folder. Everything here is data: the harness does the checking,
-timing and counting. Tensors are typed ``Any`` because this file must not import torch.
+A technique is one ``Technique`` value in the ``benchmark.py`` of its folder. Everything here is data: the harness does
+the checking, timing and counting. Tensors are typed ``Any`` because this file must not import torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +21,9 @@ Output = Any  # a tensor, or a nest of tuples, lists, dicts and dataclasses of t
 class Place:
     """Where and how a workload is made.
 
-    ``device`` is a torch device string ("cpu", "cuda"); ``dtype`` a ``torch.dtype``; ``seed`` feeds every random generator
-    (make tensors on the CPU, then move them, so that one seed means one workload on every device); ``size`` picks the shapes.
+    ``device`` is a torch device string ("cpu", "cuda"); ``dtype`` a ``torch.dtype``; ``seed`` feeds every random
+    generator (make tensors on the CPU, then move them, so that one seed means one workload on every device); ``size``
+    picks the shapes.
     """
 
     device: str
@@ -33,7 +34,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Bound:
-    """The least work any method must do: floating-point operations, bytes through memory, bytes on the wire of one rank."""
+    """The least work any method must do: floating-point operations, bytes through memory, bytes on the wire of one
+    rank.
+    """
 
     flops: float = 0.0
     bytes: float = 0.0
@@ -44,10 +47,11 @@ class Bound:
 class Sweep:
     """One axis of the measurement.
 
-    ``name`` is the axis as a reader sees it, ``unit`` its unit ("" for a pure number). ``tiny``, ``cpu`` and ``gpu`` are the points
-    per size. ``null`` is the point where the technique must change nothing; ``None`` says there is no such point, and the harness
-    then races the baseline against itself. The other fields replace those of the technique for this sweep alone. Under a virtual
-    clock the sweep's ``oracle`` maps each method's name to its makespan in seconds, found in another way than by running the schedule.
+    ``name`` is the axis as a reader sees it, ``unit`` its unit ("" for a pure number). ``tiny``, ``cpu`` and ``gpu``
+    are the points per size. ``null`` is the point where the technique must change nothing; ``None`` says there is no
+    such point, and the harness then races the baseline against itself. The other fields replace those of the technique
+    for this sweep alone. Under a virtual clock the sweep's ``oracle`` maps each method's name to its makespan in
+    seconds, found in another way than by running the schedule.
     """
 
     name: str
@@ -75,8 +79,9 @@ class Sweep:
 class Tolerance:
     """How near a method must come to the oracle: relative L2 error against float64 by dtype, or equality.
 
-    ``by_dtype`` maps a short dtype name ("fp32", "tf32", "fp16", "bf16", "fp64") to the largest relative L2 error. ``exact`` asks
-    for equal values (tokens, integers, block tables). A method whose dtype is not named falls back to the house tolerances.
+    ``by_dtype`` maps a short dtype name ("fp32", "tf32", "fp16", "bf16", "fp64") to the largest relative L2 error.
+    ``exact`` asks for equal values (tokens, integers, block tables). A method whose dtype is not named falls back to
+    the house tolerances.
     """
 
     by_dtype: Mapping[str, float] = field(default_factory=dict)
@@ -103,8 +108,8 @@ def identical() -> Tolerance:
 class Method:
     """A method that needs something said about it; a bare function is the usual case.
 
-    ``needs="cuda"`` records it as absent elsewhere. ``clock`` is "device" for a kernel (CUDA events and a cache flush on a GPU) or
-    "wall" for a whole loop. ``compiles=True`` says the first call compiles: that time is reported apart.
+    ``needs="cuda"`` records it as absent elsewhere. ``clock`` is "device" for a kernel (CUDA events and a cache flush
+    on a GPU) or "wall" for a whole loop. ``compiles=True`` says the first call compiles: that time is reported apart.
     """
 
     run: Callable[[Batch], Output]
@@ -117,7 +122,8 @@ class Method:
 class Quality:
     """One measured property of a method's result that is not time: perplexity, accepted length, waste, error.
 
-    ``value`` is in ``unit``; ``better`` says which direction is good. ``detail`` is a short qualifier of the case (a layer, a text).
+    ``value`` is in ``unit``; ``better`` says which direction is good. ``detail`` is a short qualifier of the case (a
+    layer, a text).
     """
 
     method: str
@@ -142,7 +148,8 @@ class Event:
 class Trace:
     """What a method returns under ``clock="virtual"``: a schedule on a simulated clock, never a measurement.
 
-    ``costs`` is the table the schedule was fed with (seconds, bytes, bytes/s), each entry named. It is stored with the record.
+    ``costs`` is the table the schedule was fed with (seconds, bytes, bytes/s), each entry named. It is stored with the
+    record.
     """
 
     events: Sequence[Event]
@@ -157,9 +164,9 @@ class Trace:
 class World(Protocol):
     """The processes of a multi-rank technique. Every collective counts its bytes on the wire by the ring formula.
 
-    The harness sets ``w.world`` on the workload when ``ranks`` is more than 1; declare ``world: World | None = None`` in the batch.
-    Each rank calls the same method; what rank 0 returns is checked. A single-process baseline computes on rank 0 only and the
-    other ranks return ``None``.
+    The harness sets ``w.world`` on the workload when ``ranks`` is more than 1; declare ``world: World | None = None``
+    in the batch. Each rank calls the same method; what rank 0 returns is checked. A single-process baseline computes on
+    rank 0 only and the other ranks return ``None``.
     """
 
     rank: int
@@ -175,7 +182,10 @@ class World(Protocol):
         """Sum over ranks, of which each keeps its slice of dimension 0. Ring bytes a rank: (p-1)/p of the tensor."""
 
     def all_to_all(self, tensor: Any, sent: Sequence[int], received: Sequence[int]) -> Any:
-        """Exchange of ``sent[r]`` rows with each rank r, of which ``received[r]`` come back. Bytes: rows sent to others."""
+        """Exchange of ``sent[r]`` rows with each rank r, of which ``received[r]`` come back.
+
+        Bytes: rows sent to others.
+        """
 
     def broadcast(self, tensor: Any, source: int = 0) -> Any:
         """``tensor`` of rank ``source`` on every rank, in place."""
@@ -201,12 +211,12 @@ MethodLike = Method | Callable[[Batch], Output]
 class Technique:
     """The one declaration of a reference implementation. See the design contract in docs/reference-implementations.md.
 
-    ``methods``: the first is the baseline. ``peers``: well-known libraries that do the same job, imported lazily inside the
-    function; an ``ImportError`` is recorded as absent. ``claim(w)``: the paper's own model of the gain at this very workload.
-    ``bound(w)``: the least work. ``quality(w)``: measured properties that are not time. ``oracle(w)``: slow, float64, sharing no
-    code with the methods. ``kernels()``: the Triton kernels with the specialisations to compile ahead of time.
-    ``uses``: slugs whose ``method`` or ``kernel`` this one builds on. ``dtypes``: short dtype names by size; default fp32 on a CPU
-    and bf16 on a GPU. ``ranks``: gloo processes (1: none).
+    ``methods``: the first is the baseline. ``peers``: well-known libraries that do the same job, imported lazily inside
+    the function; an ``ImportError`` is recorded as absent. ``claim(w)``: the paper's own model of the gain at this very
+    workload. ``bound(w)``: the least work. ``quality(w)``: measured properties that are not time. ``oracle(w)``: slow,
+    float64, sharing no code with the methods. ``kernels()``: the Triton kernels with the specialisations to compile
+    ahead of time. ``uses``: slugs whose ``method`` or ``kernel`` this one builds on. ``dtypes``: short dtype names by
+    size; default fp32 on a CPU and bf16 on a GPU. ``ranks``: gloo processes (1: none).
     """
 
     slug: str
@@ -242,9 +252,9 @@ class Technique:
 class Kernel:
     """One Triton kernel and a specialisation of it, for the ahead-of-time compile to sm_90.
 
-    ``function`` is the jitted function, ``signature`` maps each argument to a Triton type ("*bf16", "i32", "fp32", "constexpr"),
-    ``constants`` gives the values of the constexpr arguments. ``divisible`` names pointer and integer arguments to be marked
-    divisible by 16. ``warps`` and ``stages`` are the launch options used in practice.
+    ``function`` is the jitted function, ``signature`` maps each argument to a Triton type ("*bf16", "i32", "fp32",
+    "constexpr"), ``constants`` gives the values of the constexpr arguments. ``divisible`` names pointer and integer
+    arguments to be marked divisible by 16. ``warps`` and ``stages`` are the launch options used in practice.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """Medians, quartiles and bootstrap intervals. All samples are kept; these only sum them up.
 
-Samples come as one list per process. The bootstrap draws processes first and then rounds inside them, because fresh processes differ
-by more than the rounds of one; a round is drawn for both sides of a ratio at once, because the methods were interleaved.
+Samples come as one list per process. The bootstrap draws processes first and then rounds inside them, because fresh
+processes differ by more than the rounds of one; a round is drawn for both sides of a ratio at once, because the methods
+were interleaved.
 """
 
 import math
@@ -46,7 +47,9 @@ def no_difference(low: float, high: float) -> bool:
 
 
 def quick_width(samples: Sequence[float]) -> float:
-    """Width of the 95 % interval of the median as a share of the median, by order statistics: cheap enough for every round."""
+    """Width of the 95 % interval of the median as a share of the median, by order statistics: cheap enough for every
+    round.
+    """
     ordered = np.sort(np.asarray(samples))
     count = len(ordered)
     reach = 0.98 * math.sqrt(count)

@@ -9,7 +9,9 @@ MOST_EVENTS = 2000  # kept in the record; the makespan is of all of them
 
 
 def fault_of(trace: Any) -> str:
-    """Why ``trace`` is no possible schedule, or nothing: a lane does one thing at a time and no event ends before it starts."""
+    """Why ``trace`` is no possible schedule, or nothing: a lane does one thing at a time and no event ends before it
+    starts.
+    """
     if not isinstance(trace, Trace):
         return f"a virtual clock wants a Trace and got {type(trace).__name__}"
     if not trace.events:

@@ -14,8 +14,11 @@ from .spec import Output
 LAZY = 0.7  # a call on inputs seen before that does less than this share of the work of a first call is caught
 
 
-def flops(call: Callable[[], Output]) -> int:
-    """Matmul, convolution and attention FLOPs of one call. Kernels that torch does not know count nothing."""
+def flops(call: Callable[[], Output], device: str) -> int:
+    """Matmul, convolution and attention FLOPs of one call, on any device.
+
+    Kernels that torch does not know count nothing.
+    """
     counter = FlopCounterMode(display=False)
     with counter:
         call()
@@ -23,7 +26,9 @@ def flops(call: Callable[[], Output]) -> int:
 
 
 class _Counter(TorchDispatchMode):
-    """Counts the elements that operators write, and the calls of Python functions: a measure of effort that no noise moves."""
+    """Counts the elements that operators write, and the calls of Python functions: a measure of effort that no noise
+    moves.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +61,9 @@ def effort(call: Callable[[], Output]) -> tuple[int, int]:
 
 
 def skipped(first: tuple[int, int], again: tuple[int, int]) -> str:
-    """Whether a call on inputs that were seen before did markedly less than on inputs never seen; the reason, or nothing."""
+    """Whether a call on inputs that were seen before did markedly less than on inputs never seen; the reason, or
+    nothing.
+    """
     for name, before, after in zip(("torch operators", "Python calls"), first, again, strict=True):
         if after < LAZY * before:
             return f"on inputs seen before it does {after} instead of {before} ({name})"

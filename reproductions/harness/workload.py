@@ -1,7 +1,7 @@
 """The workloads of one case, whose contents change between calls without the methods being told.
 
-A method that remembers answers by the identity of its inputs is found out because other contents come in the same tensors; the
-copy happens before the clock starts.
+A method that remembers answers by the identity of its inputs is found out because other contents come in the same
+tensors; the copy happens before the clock starts.
 """
 
 from typing import Any
@@ -19,9 +19,12 @@ class UnfitWorkloadError(ValueError):
 
 
 class Workloads:
-    """Numbered workloads of one case. ``load(n)`` hands out workload n: where all have one structure, always the same object.
+    """Numbered workloads of one case.
 
-    ``count`` workloads are made from seeds of their own. Under a virtual clock one is enough, since nothing in it is random.
+    ``load(n)`` hands out workload n: where all have one structure, always the same object.
+
+    ``count`` workloads are made from seeds of their own. Under a virtual clock one is enough, since nothing in it is
+    random.
     """
 
     def __init__(self, case: Case, seed: int, count: int = 3, world: Any = None) -> None:

@@ -1,8 +1,8 @@
 """The processes of a multi-rank technique: gloo collectives behind one small interface that counts bytes on the wire.
 
-Bytes are counted by the ring formula, because gloo's own traffic differs (its reduce_scatter is an all_reduce and a slice). They are
-what a bandwidth-optimal implementation sends, and gloo's time is never reported as the cost of a collective. Tensors on a GPU go
-through the host.
+Bytes are counted by the ring formula, because gloo's own traffic differs (its reduce_scatter is an all_reduce and a
+slice). They are what a bandwidth-optimal implementation sends, and gloo's time is never reported as the cost of a
+collective. Tensors on a GPU go through the host.
 """
 
 from collections.abc import Sequence
