@@ -1,0 +1,34 @@
+"""The page of a review: protocol, flow, ledger of its studies, case studies."""
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from reproductions.queries import review as reading
+from review import prisma, queries
+from review.models import Review
+
+PAGE_LENGTH = 100
+
+
+def published(request: HttpRequest) -> HttpResponse:
+    """The published review that this atlas starts from; a written state where none is loaded yet."""
+    review = Review.objects.filter(published=True).first()
+    return _page(request, review) if review else render(request, "pages/review_missing.html")
+
+
+def show(request: HttpRequest, slug: str) -> HttpResponse:
+    """Any review by its name."""
+    return _page(request, get_object_or_404(Review, slug=slug))
+
+
+def _page(request: HttpRequest, review: Review) -> HttpResponse:
+    context = {
+        "review": review,
+        "facts": list(queries.protocol(review)),
+        "stages": prisma.flow(review),
+        "counts": queries.membership_counts(review),
+        "page": Paginator(reading.ledger(review), PAGE_LENGTH).get_page(request.GET.get("page")),
+        "cases": reading.case_studies(review),
+    }
+    return render(request, "pages/review.html", context)

@@ -1,0 +1,27 @@
+"""What the page of a review reads across the floors: its ledger and its case studies, with classes of techniques."""
+
+from django.db.models import Case, Prefetch, QuerySet, Value, When
+
+from review.models import Membership, Publication, Review
+from techniques.models import TechniquePublication
+
+_ORDER = Case(*(When(status=status, then=Value(place)) for place, status in enumerate(Membership.Status.values)))
+_SHOWN = ("publication_id", "technique__slug", "technique__technique_class__slug", "technique__technique_class__name")
+_ROLES = Prefetch(
+    "publication__technique_roles",
+    TechniquePublication.objects.select_related("technique__technique_class").only(*_SHOWN),
+    to_attr="roles",
+)
+
+
+def ledger(review: Review) -> QuerySet[Membership]:
+    """Every membership of the review, confirmed ones first, with publications and their ``roles`` in techniques."""
+    rows = review.memberships.select_related("publication").prefetch_related(_ROLES)
+    return rows.order_by(_ORDER, "publication__title", "pk")
+
+
+def case_studies(review: Review) -> list[Publication]:
+    """The publications that the review studied as cases, each with its membership in ``of_this_review``."""
+    members = Prefetch("memberships", review.memberships.all(), to_attr="of_this_review")
+    found = {one.key: one for one in Publication.objects.filter(key__in=review.case_studies).prefetch_related(members)}
+    return [found[key] for key in review.case_studies if key in found]
