@@ -16,7 +16,10 @@ def _silent(text: str) -> None:
 
 
 def hold(found: Found, case: Case, number: int, task: Task, note: Callable[[str], None] = _silent) -> Outcome:
-    """Hold ``case``, which is number ``number`` of its technique's cases. An oracle that is no oracle fails them all."""
+    """Hold ``case``, which is number ``number`` of its technique's cases.
+
+    An oracle that shares code with what it checks fails every entrant.
+    """
     fault = independence.fault_of(case, found.folder, found.package)
     if fault:
         verdict = Verdict(False, reason=fault, cheat=independence.CHEAT)

@@ -34,7 +34,7 @@ DTYPES: Mapping[str, torch.dtype] = {
 
 @dataclass(frozen=True)
 class Entrant:
-    """One that enters a case: its name, its role (baseline, method, peer, null) and what its declaration says about it."""
+    """One that enters a case: its name, its role (baseline, method, peer, null), its declaration."""
 
     name: str
     role: str

@@ -17,7 +17,7 @@ FINE, FAILED, NOTHING = 0, 1, 3
 
 
 def check(slugs: list[str], root: Path = REFERENCE, seed: int = 0, device: str = "cpu") -> int:
-    """Check the named techniques (all, when none is named), printing a line for each method. Returns the exit status."""
+    """Check the named techniques (all, when none is named), a line for each method. Returns the exit status."""
     torch.set_num_threads(1)
     results = [one(discovery.load(slug, root), seed, device) for slug in slugs or discovery.slugs(root)]
     if FAILED in results:

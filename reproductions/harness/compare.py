@@ -20,7 +20,8 @@ def show(one: Path, other: Path) -> int:
 
 
 def _head(found: record.Record) -> str:
-    return f"{found['technique']} {found['size']} {found['status']} {found['device']['name']} {found['started']} {found.get('commit', '?')[:12]}"
+    words = [found[key] for key in ("technique", "size", "status", "started")]
+    return " ".join([*words, found.get("commit", "?")[:12], found["device"]["name"]])
 
 
 def _rows(found: record.Record) -> dict[tuple[Any, ...], Row]:

@@ -133,7 +133,7 @@ def _fail(case: Case, number: int, verdict: Verdict, outcome: Outcome) -> None:
 
 
 def _watch_effort(case: Case, crew: Crew, passed: list[int], outcome: Outcome, note: Note) -> list[int]:
-    """Catch methods that remember answers: after all the calls, inputs never seen must cost no more than inputs seen."""
+    """Catch methods that remember answers: inputs never seen must cost no more than inputs seen before."""
     fine = []
     for number in passed:
         entrant = case.entrants[number]

@@ -17,7 +17,7 @@ REFERENCE = Path(__file__).resolve().parent.parent / "reference"
 
 @dataclass(frozen=True)
 class Found:
-    """One technique's folder: its declaration, or the reason why there is none (``missing`` names an absent package)."""
+    """One technique's folder: its declaration, or why there is none (``missing`` names an absent package)."""
 
     slug: str
     folder: Path
@@ -33,7 +33,7 @@ def slugs(root: Path = REFERENCE) -> list[str]:
 
 
 def package_of(root: Path) -> str:
-    """The dotted name of the package folder ``root``, putting the folder above its outermost package on ``sys.path``."""
+    """The dotted name of the package folder ``root``; the folder above its outermost package goes on ``sys.path``."""
     parts: list[str] = []
     here = root.resolve()
     while (here / "__init__.py").exists():

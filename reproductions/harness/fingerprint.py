@@ -73,7 +73,7 @@ def moment(device: str) -> dict[str, Any]:
 
 
 def packages() -> dict[str, str]:
-    """Versions of the packages that decide speed or stand beside ours as peers; one that is not installed is left out."""
+    """Versions of the packages that decide speed or stand beside ours as peers; those not installed are left out."""
     found = {}
     for name in PACKAGES:
         try:

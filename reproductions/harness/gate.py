@@ -43,7 +43,7 @@ def truths(case: Case, load: Callable[[int], Batch], count: int) -> list[Output]
 
 
 def examine(case: Case, name: str, call: Call, true: list[Output], load: Callable[[int], Batch]) -> Verdict:
-    """Check the entrant ``name`` on the workloads of ``case``. Exceptions of the entrant itself are left to the caller."""
+    """Check the entrant ``name`` on the workloads of ``case``. Its own exceptions are left to the caller."""
     if case.clock == "virtual":
         return _schedule(case, name, call, true[0])
     worst = Verdict(True, 0.0)

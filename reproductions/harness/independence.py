@@ -1,8 +1,8 @@
 """An oracle that shares code with what it checks proves nothing; here is how such a one is refused.
 
-Three looks: is the oracle one of the methods; do the imports of ``oracle.py`` reach ``method.py`` or ``kernel.py``, or the
-other way round; and, while both run, does any function of the technique's folder work for both. The workload's own code
-(``benchmark.py``, ``workload.py``) may be shared, because both sides need to know what the inputs are.
+Three looks: is the oracle one of the methods; do the imports of ``oracle.py`` reach ``method.py`` or ``kernel.py``, or
+the other way round; and, while both run, does any function of the technique's folder work for both. The workload's own
+code (``benchmark.py``, ``workload.py``) may be shared, because both sides need to know what the inputs are.
 """
 
 import ast

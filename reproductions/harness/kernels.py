@@ -1,7 +1,7 @@
 """Triton kernels without a GPU: compiled ahead of time for sm_90, and run under Triton's interpreter.
 
-Each is done in a process of its own, because Triton decides at its first import whether it interprets, and because a kernel
-that never finishes compiling must be stopped.
+Each is done in a process of its own, because Triton decides at its first import whether it interprets, and because a
+kernel that never finishes compiling must be stopped.
 """
 
 import json
@@ -32,7 +32,10 @@ class Report:
 
 
 def compile_ahead(slug: str, root: Path, patience: float = PATIENCE) -> list[Report]:
-    """Compile every kernel that the technique names for sm_90. Raises ``RuntimeError`` when the compiler does not come back."""
+    """Compile every kernel that the technique names for sm_90.
+
+    Raises ``RuntimeError`` when the compiler does not come back.
+    """
     return [Report(**row) for row in _in_process("_compile", slug, root, "cuda", patience)]
 
 

@@ -7,6 +7,7 @@ copying it to the host.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 Leaf = tuple[str, Any]
 _SKIPPED = frozenset({"world"})  # the processes of a multi-rank workload are no part of its content
-_CHUNK = 1 << 20
+_CPU_CHUNK, _GPU_CHUNK = 1 << 15, 1 << 22  # words of eight bytes
 _ODD = 0x9E3779B97F4A7C15 - (1 << 64)  # an odd 64-bit number; weights positions so that swapped values are noticed
 _PRIME = (1 << 61) - 1
 
@@ -69,7 +70,7 @@ def _children(nest: Any) -> Iterator[Leaf]:
 
 
 def checksum(tensor: Tensor) -> int:
-    """A whole number that changes when any bit, the shape or the dtype changes (by accident with chance about 2^-61)."""
+    """A whole number that changes when any bit, the shape or the dtype changes (collisions: about 2^-61)."""
     flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
     if flat.storage_offset() % 8:
         flat = flat.clone()
@@ -77,12 +78,22 @@ def checksum(tensor: Tensor) -> int:
     if spare:
         flat = torch.cat([flat, flat.new_zeros(spare)])
     words = flat.view(torch.int64)
+    weights = _weights(tensor.device, words.numel())
     total = _shape_number(tensor)
-    for chunk in torch.split(words, _CHUNK):
-        weights = torch.arange(1, chunk.numel() + 1, device=chunk.device) * _ODD | 1
-        mixed = (chunk ^ (chunk >> 29)) * weights
-        total = (total * 1_000_003 + int((mixed ^ (mixed >> 32)).sum().item())) % _PRIME
+    for chunk in torch.split(words, len(weights)):
+        total = (total * 1_000_003 + int((chunk * weights[: len(chunk)]).sum().item())) % _PRIME
     return total
+
+
+@cache
+def _chunk_weights(device: torch.device, length: int) -> Tensor:
+    return torch.arange(1, length + 1, device=device) * _ODD | 1
+
+
+def _weights(device: torch.device, words: int) -> Tensor:
+    """Odd numbers, one for each place of a chunk: small chunks stay in a CPU's cache, large ones keep a GPU busy."""
+    whole = _chunk_weights(device, _CPU_CHUNK if device.type == "cpu" else _GPU_CHUNK)
+    return whole[: max(1, words)]
 
 
 def _shape_number(tensor: Tensor) -> int:

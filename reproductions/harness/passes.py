@@ -57,7 +57,7 @@ def value_row(case: Case, entrant: Entrant, metric: str, value: float, unit: str
 
 
 def untimed(case: Case, crew: Crew, passed: list[int], note: Callable[[str], None]) -> list[Row]:
-    """Peak memory (the most on any process), FLOPs (of all) and bytes on the wire (the most of any) of all that passed."""
+    """Peak memory (the most on any process), FLOPs (of all) and bytes on the wire (the most of any)."""
     rows = []
     for number in passed:
         entrant = case.entrants[number]

@@ -93,5 +93,6 @@ class Watch:
         limit = SHARE * (os.cpu_count() or 1)
         loud = [look for look in self._looks if look > limit]
         if len(loud) * 4 > len(self._looks):
-            return f"others used more than {limit:.1f} cores in {len(loud)} of {len(self._looks)} looks, up to {max(loud):.1f}"
+            share = f"{len(loud)} of {len(self._looks)} looks"
+            return f"others used more than {limit:.1f} cores in {share}, up to {max(loud):.1f}"
         return ""

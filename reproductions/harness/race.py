@@ -51,7 +51,7 @@ class Lane:
 def run(
     case: Case, entrants: list[int], crew: Crew, true: list[Output], plan: Plan, rng: np.random.Generator
 ) -> dict[int, Lane]:
-    """Race the entrants (by their number in ``case``) and return what each did. A caught or failed one leaves the race."""
+    """Race the entrants (by their number in ``case``) and return what each did. One that fails leaves the race."""
     lanes = {number: Lane() for number in entrants}
     before = nest.digest(crew.load(0))
     ambushes = set(rng.choice(plan.rounds, min(plan.ambushes, plan.rounds), replace=False).tolist())

@@ -1,6 +1,7 @@
 """The virtual clock: schedules on simulated time. Nothing here is a measurement, and every row made from it says so."""
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 from .spec import Event, Trace
@@ -23,7 +24,7 @@ def fault_of(trace: Any) -> str:
         lanes[event.lane].append(event)
     for lane, events in lanes.items():
         events.sort(key=lambda event: (event.start, event.end))
-        for one, other in zip(events, events[1:], strict=False):
+        for one, other in pairwise(events):
             if other.start < one.end - 1e-12 * max(1.0, abs(one.end)):
                 return f"lane {lane} does {one.label!r} and {other.label!r} at once"
     return ""

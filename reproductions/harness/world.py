@@ -52,7 +52,7 @@ class GlooWorld:
         return torch.cat(parts).to(tensor.device)
 
     def reduce_scatter(self, tensor: Tensor) -> Tensor:
-        """Sum over ranks, of which each keeps its slice of dimension 0, whose length the number of ranks must divide."""
+        """Sum over ranks, of which each keeps its slice of dimension 0, which must divide evenly."""
         rows, rest = divmod(tensor.shape[0], self.size)
         if rest:
             raise ValueError(f"{tensor.shape[0]} rows cannot be divided among {self.size} ranks")
