@@ -15,7 +15,10 @@ def flex(compiled: bool) -> Callable[..., Tensor]:
     """``flex_attention``, compiled so that it keeps no scores; a smoke workload is not worth the seconds of it."""
     from torch.nn.attention.flex_attention import flex_attention
 
-    return cast(Callable[..., Tensor], torch.compile(flex_attention) if compiled else flex_attention)
+    return cast(
+        Callable[..., Tensor],
+        torch.compile(flex_attention, options={"compile_threads": 1}) if compiled else flex_attention,
+    )
 
 
 def torch_flex_paged(w: Decode) -> Tensor:

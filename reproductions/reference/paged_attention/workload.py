@@ -18,7 +18,7 @@ SPREAD = 0.8  # standard deviation of the logarithm of a length
 LONGEST = 256  # M of the serving workload
 SERVING: dict[Size, tuple[int, int, int, int, int, int, int]] = {  # requests, rows of memory, C, H, G, D, F
     "tiny": (7, 2, 32, 4, 2, 16, 48),
-    "cpu": (40, 4, 384, 6, 2, 64, 1024),
+    "cpu": (32, 4, 384, 6, 2, 64, 1024),
     "gpu": (256, 32, 4096, 32, 8, 128, 14336),
 }
 DECODE: dict[Size, tuple[int, int, int, int, int]] = {  # families, M, H, G, D
