@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from techniques.models import Claim
 
-LEAST, MOST = 0.7, 260.0
+LEAST, MOST = 0.7, 400.0
 LEFT, RIGHT = 1.0, 99.0
 TICKS = ((1, "1 ×"), (2, "2"), (5, "5"), (10, "10 ×"), (20, "20"), (50, "50"), (100, "100 ×"), (200, "200"))
 

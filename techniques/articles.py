@@ -106,9 +106,9 @@ def _directive(block: list[Token]) -> re.Match[str] | None:
 
 
 def _last_thought(blocks: list[list[Token]]) -> int:
-    """Where the last thought begins: a paragraph, the formulas around it and the paragraph that introduces those."""
+    """Where the last thought begins: a paragraph, and before it whatever a formula ties to it."""
     index = _before_formulas(blocks, len(blocks)) - 1
-    if index > 0 and blocks[index - 1][0].type == "math_block":
+    while index > 0 and blocks[index - 1][0].type == "math_block":
         index = _before_formulas(blocks, index) - 1
     return max(0, index)
 

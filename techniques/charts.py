@@ -30,5 +30,6 @@ def treemap(boxes: Sequence[tuple[str, str, int]], classes: Mapping[str, str]) -
         pathbar={"visible": False},
         sort=True,
     )
-    figure = go.Figure(trace, layout={"template": "none", "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "height": 460})
+    figure = go.Figure(trace, layout={"template": "none", "height": 440})
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, uniformtext={"minsize": 11, "mode": "hide"})
     return figure.to_plotly_json()

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from reproductions.queries import claims
 from review.exports import csv_lines
 
-PAGE_LENGTH = 200
+PAGE_LENGTH = 50
 
 
 def index(request: HttpRequest) -> HttpResponse:

@@ -70,7 +70,7 @@ def figure(sweep: measured.Sweep, claims: Iterable[Claim], hue: str) -> dict[str
     """The Plotly figure of a sweep; a speed-up gets the bands of the claims, if they are few enough to read."""
     series = [
         {
-            "name": one.name,
+            "name": name,
             "kind": one.kind,
             "x": [p.text if p.value is None else p.value for p in sweep.points if p.text in one.cells],
             **{
@@ -78,7 +78,7 @@ def figure(sweep: measured.Sweep, claims: Iterable[Claim], hue: str) -> dict[str
                 for column, part in (("y", "value"), ("low", "low"), ("high", "high"))
             },
         }
-        for one in sweep.series
+        for name, one in zip(sweep.labels, sweep.series, strict=True)
     ]
     ratio = sweep.metric == measured.SPEEDUP
     bands = [
@@ -91,8 +91,8 @@ def figure(sweep: measured.Sweep, claims: Iterable[Claim], hue: str) -> dict[str
 
 
 def label(claim: Claim) -> str:
-    """A claim in the legend: the figure, and over what."""
-    return f"paper: {wording.claimed(claim)}" + (f" over {claim.comparator}" if claim.comparator else "")
+    """A claim in the chart: the figure, and over what."""
+    return wording.claimed(claim) + (f" over {claim.comparator}" if claim.comparator else "")
 
 
 def panel(request: HttpRequest, technique: Technique, runs: Iterable[Run]) -> Panel:

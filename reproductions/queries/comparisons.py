@@ -8,7 +8,7 @@ from reproductions.marks import ClaimMark, MeasuredMark
 from reproductions.models import Measurement, Run
 from techniques.models import Claim
 
-NEEDS = {"comparator": "the comparator", "workload": "the workload"}
+NEEDS = {"comparator": "the claim is over", "workload": "the claim is for the workload"}
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Comparison:
     measurement: Measurement | None
     measured: MeasuredMark | None
     reasons: list[str]
+    device: str = ""
 
 
 def compare(claim: Claim, run: Run | None, best: Measurement | None) -> Comparison:
@@ -29,7 +30,7 @@ def compare(claim: Claim, run: Run | None, best: Measurement | None) -> Comparis
         return Comparison(claim, drawn, None, None, [])
     reasons = list(differences(claim, run))
     mark = marks.of_measurement(best.median, best.ci_low, best.ci_high, hollow=bool(reasons))
-    return Comparison(claim, drawn, best, mark, reasons)
+    return Comparison(claim, drawn, best, mark, reasons, run.device.name if run.device else "an unknown device")
 
 
 def differences(claim: Claim, run: Run) -> Iterable[str]:
@@ -46,7 +47,7 @@ def differences(claim: Claim, run: Run) -> Iterable[str]:
         yield f"the claim is for {need['devices']} devices"
     for name, words in NEEDS.items():
         if need.get(name):
-            yield f"{words} of the claim: {need[name]}"
+            yield f"{words} {need[name]}"
 
 
 def headline(claims: Iterable[Claim]) -> Claim | None:

@@ -11,6 +11,9 @@ from reproductions.models import Measurement, Run
 SPEEDUP, MODEL = "speedup", "claimed_gain"
 # Counted for every technique; they stand in the table, and what the technique is about stands in the charts.
 COUNTED = frozenset({"time", "flops", "wire_bytes", "peak_memory", MODEL})
+# When a chart has more series than it can show, the first of these stay: a smoke test before a peer, so that a run that
+# was just asked for is seen; the peers of a smoke test are of the least use.
+RANKS = {"method": 0, "smoke": 1, "model": 2, "baseline": 3, "peer": 4, "other": 5}
 MOST_SERIES = 6
 MOST_CHARTS = 5
 
@@ -74,10 +77,11 @@ class Point:
 
 @dataclass
 class Series:
-    """One line of a chart: a variant in one run."""
+    """One line of a chart: a variant in one run. ``short`` leaves the device out, for the legend of a narrow chart."""
 
     name: str
-    kind: str  # method, baseline, peer, smoke or model
+    short: str
+    kind: str  # a key of RANKS
     cells: dict[str, Cell] = field(default_factory=dict)
 
 
@@ -104,8 +108,14 @@ class Sweep:
         """The metric in words with its unit and the direction that is better."""
         direction = f"{self.better} is better" if self.better else ""
         unit = wording.unit_sign(self.unit)
-        metric = "speed-up over the baseline" if self.metric == SPEEDUP else wording.metric_words(self.metric)
+        metric = "speed-up" if self.metric == SPEEDUP else wording.metric_words(self.metric)
         return ", ".join(part for part in (metric, unit, direction) if part)
+
+    @property
+    def labels(self) -> list[str]:
+        """The series in the legend: short where that is clear."""
+        shorts = [one.short for one in self.series]
+        return [one.short if shorts.count(one.short) == 1 else one.name for one in self.series]
 
     @property
     def table(self) -> list[tuple[Point, list[Cell | None]]]:
@@ -118,42 +128,38 @@ def sweeps(runs: Sequence[Run], rows: Iterable[Measurement]) -> list[Sweep]:
     by_run = {run.pk: run for run in runs}
     order = {run.pk: number for number, run in enumerate(runs)}
     found: dict[tuple[str, str, str], Sweep] = {}
-    models: dict[str, list[Measurement]] = {}
-    for row in sorted(rows, key=lambda row: (order[row.run_id], row.role == row.Role.PEER, row.position)):
-        if row.metric == MODEL:
-            models.setdefault(row.sweep, []).append(row)
-        if row.metric in COUNTED:
-            continue
-        key = row.sweep, row.metric, row.detail
-        if key not in found:
-            metric = f"{row.metric}, {row.detail}" if row.detail else row.metric
-            found[key] = Sweep(0, row.sweep, metric, row.unit, row.better, row.simulated)
-        _add(found[key], row, _series_name(row, by_run[row.run_id]), _kind(row, by_run[row.run_id]))
-    charts = sorted(found.values(), key=lambda chart: chart.metric != SPEEDUP)[:MOST_CHARTS]
+    drawn = [row for row in rows if row.metric == MODEL or row.metric not in COUNTED]
+    for row in sorted(drawn, key=lambda row: (RANKS[_kind(row, by_run[row.run_id])], order[row.run_id], row.position)):
+        metric = SPEEDUP if row.metric == MODEL else row.metric
+        named = f"{metric}, {row.detail}" if row.detail else metric
+        key = row.sweep, metric, row.detail
+        chart = found.setdefault(key, Sweep(0, row.sweep, named, row.unit, row.better, row.simulated))
+        _add(chart, row, by_run[row.run_id], _kind(row, by_run[row.run_id]))
+    measured = [chart for chart in found.values() if any(one.kind != "model" for one in chart.series)]
+    charts = sorted(measured, key=lambda chart: chart.metric != SPEEDUP)[:MOST_CHARTS]
     for number, chart in enumerate(charts, start=1):
         chart.number = number
-        if chart.metric == SPEEDUP:
-            for row in models.get(chart.sweep, []):
-                _add(chart, row, f"paper’s model, {by_run[row.run_id].size}", "model")
         chart.points.sort(key=lambda point: (point.value is None, point.value or 0))
     return charts
 
 
 def _kind(row: Measurement, run: Run) -> str:
-    return "smoke" if run.smoke else str(row.role)
+    if row.metric == MODEL:
+        return "model"
+    if run.smoke:
+        return "smoke" if row.role == row.Role.METHOD else "other"
+    return str(row.role)
 
 
-def _series_name(row: Measurement, run: Run) -> str:
+def _add(chart: Sweep, row: Measurement, run: Run, kind: str) -> None:
     device = run.device.name if run.device else "unknown device"
-    return f"{row.variant}, {device}, {run.size}" + (" (smoke, not a measurement)" if run.smoke else "")
-
-
-def _add(chart: Sweep, row: Measurement, name: str, kind: str) -> None:
+    short = f"{row.variant}, {run.size}" + (" (smoke, not a measurement)" if run.smoke else "")
+    name = f"{short}, {device}"
     series = next((one for one in chart.series if one.name == name), None)
     if series is None:
         if len(chart.series) >= MOST_SERIES:
             return
-        series = Series(name, kind)
+        series = Series(name, short, kind)
         chart.series.append(series)
     if all(point.text != row.point for point in chart.points):
         chart.points.append(Point(row.point, row.point_value, row.null_point))

@@ -1,0 +1,179 @@
+"""What the front page reads: the classes, claims beside measurements, the newest runs, how far the catalogue is."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Count, OuterRef, Q, Subquery
+
+from reproductions import marks, sources
+from reproductions.marks import ClaimMark
+from reproductions.models import Measurement, Run
+from reproductions.queries import comparisons, measured, taxonomy, verdicts
+from reproductions.queries import techniques as listed
+from reproductions.queries.claims import all_claims
+from reproductions.queries.comparisons import Comparison
+from reproductions.queries.taxonomy import Counted, Node
+from reproductions.queries.verdicts import Verdict
+from review.models import Publication, Review
+from techniques.models import Claim, Technique, TechniqueClass
+
+MOST_STRATEGIES, MOST_RUNS = 7, 6
+
+
+@dataclass(frozen=True)
+class Column:
+    """One class: its number of techniques and its most used strategies."""
+
+    label: TechniqueClass
+    count: int
+    strategies: list[Counted]
+    total: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One technique: its headline claim beside what came back, and where its other claims of a speed-up lie."""
+
+    technique: Technique
+    verdict: Verdict
+    comparison: Comparison
+    others: list[ClaimMark]
+
+
+@dataclass
+class Group:
+    """The rows of one class: those attempted, and those that wait."""
+
+    label: TechniqueClass
+    attempted: list[Row] = field(default_factory=list)
+    waiting: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the catalogue is, as plain numbers. ``None`` is "not reported"."""
+
+    publications: int
+    studies: int | None
+    confirmed: int
+    reconstructed: int
+    additional: int
+    claims: int
+    techniques: int
+    implemented: int
+    measured: int
+
+
+def columns(techniques: Sequence[Technique], roots: list[Node]) -> list[Column]:
+    """The three classes with counts."""
+    found = []
+    for label in taxonomy.classes():
+        members = {technique.pk for technique in techniques if technique.technique_class_id == label.pk}
+        strategies = taxonomy.of_class(members, roots)
+        found.append(Column(label, len(members), strategies[:MOST_STRATEGIES], len(strategies)))
+    return found
+
+
+def newest_records() -> dict[int, Run]:
+    """The newest measurement of each technique that has one, by technique; smoke tests and noisy runs are none."""
+    good = Run.objects.filter(technique=OuterRef("pk"), status=Run.Status.SUCCEEDED, smoke=False, noisy=False)
+    newest = Technique.objects.annotate(newest=Subquery(good.order_by("-finished_at", "-pk").values("pk")[:1]))
+    runs = Run.objects.filter(pk__in=newest.values("newest")).select_related("device")
+    return {run.technique_id: run for run in runs.defer("record", "log", "environment")}
+
+
+def groups(techniques: Sequence[Technique], claims: Iterable[Claim], records: dict[int, Run]) -> list[Group]:
+    """Every technique that claims a speed-up, by class; measured ones first, then by the size of the claim."""
+    best = _best(records)
+    by_technique: dict[int, list[Claim]] = {}
+    for claim in claims:
+        by_technique.setdefault(claim.technique_id, []).append(claim)
+    implemented = sources.implemented()
+    found: dict[int, Group] = {}
+    for technique in techniques:
+        own = by_technique.get(technique.pk, [])
+        headline = comparisons.headline(own)
+        if headline is None:
+            continue
+        comparison = comparisons.compare(headline, records.get(technique.pk), best.get(technique.pk))
+        verdict = verdicts.of(technique.slug, technique.newest_status, implemented)  # type: ignore[attr-defined]
+        others = [claim for claim in own if claim.kind == claim.Kind.SPEEDUP and claim.pk != headline.pk]
+        row = Row(technique, verdict, comparison, [mark for claim in others if (mark := marks.of_claim(claim))])
+        group = found.setdefault(technique.technique_class_id, Group(technique.technique_class))
+        (group.waiting if verdict == verdicts.NOT_ATTEMPTED else group.attempted).append(row)
+    for group in found.values():
+        for rows in (group.attempted, group.waiting):
+            rows.sort(key=lambda row: (row.comparison.measured is None, -(row.comparison.claim.gain_high or 0)))
+    return sorted(found.values(), key=lambda group: (group.label.position, group.label.slug))
+
+
+def _best(records: dict[int, Run]) -> dict[int, Measurement]:
+    technique_of = {run.pk: technique for technique, run in records.items()}
+    rows: dict[int, list[Measurement]] = {}
+    for row in measured.pooled(technique_of).filter(metric=measured.SPEEDUP):
+        rows.setdefault(technique_of[row.run_id], []).append(row)
+    return {technique: found for technique, own in rows.items() if (found := measured.best(own))}
+
+
+def example(found: Iterable[Group]) -> Row | None:
+    """The row that stands in the corner as an example: one that was measured, else one that can be run."""
+    attempted = [row for group in found for row in group.attempted]
+    return min(attempted, key=lambda row: row.comparison.measured is None, default=None)
+
+
+def newest_runs() -> list[Run]:
+    """The newest runs that have ended."""
+    ended = Run.objects.filter(status__in=Run.TERMINAL).select_related("technique__technique_class", "device")
+    light = ended.defer("record", "log", "environment", "technique__article", "technique__implementation")
+    return list(light.order_by("-finished_at", "-pk")[:MOST_RUNS])
+
+
+def progress(techniques: Sequence[Technique], claims: Sequence[Claim], records: dict[int, Run]) -> Progress:
+    """How far the catalogue is confirmed, implemented and measured."""
+    statuses = ("confirmed", "reconstructed", "additional")
+    counted = {status: Count("memberships", filter=Q(memberships__status=status)) for status in statuses}
+    review = Review.objects.filter(published=True).annotate(**counted).first()
+    known = sources.implemented()
+    return Progress(
+        publications=Publication.objects.count(),
+        studies=review.studies_included if review else None,
+        **{status: getattr(review, status, 0) for status in statuses},
+        claims=len(claims),
+        techniques=len(techniques),
+        implemented=sum(technique.slug in known for technique in techniques),
+        measured=len(records),
+    )
+
+
+@dataclass(frozen=True)
+class Front:
+    """Everything on the front page."""
+
+    columns: list[Column]
+    groups: list[Group]
+    example: Row | None
+    runs: list[Run]
+    progress: Progress
+
+    @property
+    def rows(self) -> int:
+        """How many techniques the chart has."""
+        return sum(len(group.attempted) + len(group.waiting) for group in self.groups)
+
+    @property
+    def measured(self) -> int:
+        """How many of them have a measurement beside their claim."""
+        return sum(row.comparison.measured is not None for group in self.groups for row in group.attempted)
+
+
+def front() -> Front:
+    """The front page. Ten queries."""
+    techniques, claims, records = listed.light(), list(all_claims()), newest_records()
+    found = groups(techniques, claims, records)
+    return Front(
+        columns=columns(techniques, taxonomy.tree()),
+        groups=found,
+        example=example(found),
+        runs=newest_runs(),
+        progress=progress(techniques, claims, records),
+    )
