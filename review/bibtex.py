@@ -113,10 +113,18 @@ def _bare_reason(value: str) -> str:
 def write(entries: Iterable[Entry]) -> str:
     """The text of a file of ``entries``, in their order; ``parse`` gives them back field by field.
 
-    Raises ``ValueError`` for an entry that would be read as something else (unbalanced braces, a second entry hidden
-    in a value). A month that is one of BibTeX's own macros is written bare.
+    Raises ``ValueError``, a line for each entry that would be read as something else (unbalanced braces, a second entry
+    hidden in a value). A month that is one of BibTeX's own macros is written bare.
     """
-    return "\n".join(entry_text(entry.key, entry.entry_type, entry.fields) for entry in entries)
+    texts, refused = [], []
+    for entry in entries:
+        try:
+            texts.append(entry_text(entry.key, entry.entry_type, entry.fields))
+        except ValueError as error:
+            refused.append(str(error))
+    if refused:
+        raise ValueError("\n".join(refused))
+    return "\n".join(texts)
 
 
 def entry_text(key: str, entry_type: str, fields: Iterable[Sequence[str]]) -> str:

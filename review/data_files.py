@@ -118,7 +118,7 @@ def _read_studies(data: bytes, parsed: Parsed) -> None:
         key, study = row["publication"], row["study"]
         if key in publications:
             publications[key].content["study"] = study
-        elif ("publication", key) not in parsed.lost:
+        elif ("publication", key) not in parsed.lost and "publication" not in parsed.unread:
             parsed.faults.append(Fault(STUDIES, line, key, f"no publication {key!r}"))
         parsed.faults += [Fault(STUDIES, line, key, f"study: {reason}") for _, reason in STUDY.complaints(study, {})]
 

@@ -107,6 +107,7 @@ class Parsed:
     notes: list[str] = field(default_factory=list)
     lost: set[tuple[str, str]] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
+    _keys: set[tuple[str, str]] = field(default_factory=set)
 
     def of(self, kind: Kind) -> list[Record]:
         """The records of one kind."""
@@ -126,7 +127,6 @@ class Parsed:
 
     def check(self) -> None:
         """Add the faults between records and in their values: keys given twice, unknown keys, refused values."""
-        self._keys: set[tuple[str, str]] = set()
         for record in self.records:
             if (record.kind.name, record.key) in self._keys:
                 self.faults.append(record.fault("", f"{record.label} stands in the files for the second time"))

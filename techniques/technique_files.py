@@ -151,6 +151,10 @@ def written(contents: Mapping[str, Mapping[str, Content]]) -> dict[str, str]:
     claims: dict[str, list[tuple[str, Content]]] = {}
     for key, content in sorted(contents[CLAIM.name].items(), key=lambda claim: _natural(claim[0])):
         claims.setdefault(content["technique"], []).append((key, content))
+    for slug, those in claims.items():
+        # By publication as the technique lists them, then by number.
+        order = [row["publication"] for row in contents[TECHNIQUE.name][slug]["publications"]]
+        those.sort(key=lambda claim: order.index(claim[1]["publication"]) if claim[1]["publication"] in order else 99)
     files = {}
     for slug, content in contents[TECHNIQUE.name].items():
         files[f"{CATALOGUE}/{slug}/technique.toml"] = _technique_text(slug, content, claims.get(slug, []))
