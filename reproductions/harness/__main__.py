@@ -52,7 +52,6 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = parser().parse_args(arguments)
-    options.arguments = sys.argv[1:] if arguments is None else arguments
     return int(COMMANDS[options.command](options))
 
 
@@ -90,14 +89,22 @@ def _run(options: argparse.Namespace) -> int:
         wrong = f"no such technique: {options.slug}" if options.slug else "give a technique or --all"
         print(wrong, file=sys.stderr)
         return USAGE
-    command = f"python -m reproductions.harness {shlex.join(options.arguments)}"
     request = Request(
         options.slug or "", options.size, options.root, options.run_id, options.commit, options.seed,
-        options.budget or 0.0, command, options.wait,
+        options.budget or 0.0, _shown(options), options.wait,
     )  # fmt: skip
     if options.all:
         return run_all(request, options.out, Reporter())
     return run_one(request, options.out, Reporter())
+
+
+def _shown(options: argparse.Namespace) -> str:
+    """The command as another reader can give it: folders of this machine are left out."""
+    words = [options.slug or "--all", "--size", options.size, "--out", options.out.name]
+    for name in ("seed", "budget", "commit"):
+        value = getattr(options, name)
+        words += [f"--{name}", str(value)] if value not in ("", None) else []
+    return f"python -m reproductions.harness run {shlex.join(words)}"
 
 
 def _stop(number: int, frame: Any) -> None:

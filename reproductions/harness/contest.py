@@ -81,10 +81,13 @@ def _gates(
             reason = f"{type(error).__name__}: {error}"[:500]
             row = failure(case, entrant, reason, missing=isinstance(error, ImportError | NotImplementedError))
             (outcome.gates if "passed" in row else outcome.absent).append(row)
+            crew.restore()
             continue
         outcome.gates.append(gate_row(case, entrant, verdict))
         if verdict.passed:
             passed.append(number)
+        else:
+            crew.restore()  # a method that failed may have spoilt the inputs of the next
     return passed
 
 

@@ -17,7 +17,7 @@ from .work import flops
 from .workload import Workloads
 from .world import GlooWorld, exchange
 
-STOP = (-1, -1, "")
+STOP, RESTORE = (-1, -1, ""), (-2, -2, "")
 COUNTS = {"memory": peak_bytes, "flops": flops}
 
 
@@ -31,6 +31,9 @@ class Crew(Protocol):
 
     def prepare(self, entrant: int, workload: int) -> Callable[[], Output]:
         """The call to be timed, with the workload's contents already in place."""
+
+    def restore(self) -> None:
+        """Make the workloads anew, after an entrant has spoilt them."""
 
     def count(self, entrant: int, what: str) -> list[int]:
         """``what`` (of ``COUNTS``) of one call on the first workload, for every process that takes part."""
@@ -50,6 +53,10 @@ class Solo:
     def prepare(self, entrant: int, workload: int) -> Callable[[], Output]:
         """The call to be timed."""
         return partial(self.case.entrants[entrant].run, self.load(workload))
+
+    def restore(self) -> None:
+        """Make the workloads anew."""
+        self.workloads.restore()
 
     def count(self, entrant: int, what: str) -> list[int]:
         """``what`` of one call, in the one process there is."""
@@ -90,6 +97,11 @@ class Lead:
             raise BrokenGroup(entrant, error) from error
         return answer
 
+    def restore(self) -> None:
+        """Make the workloads anew, on every rank."""
+        exchange(RESTORE)
+        self.workloads.restore()
+
     def count(self, entrant: int, what: str) -> list[int]:
         """``what`` of one call, of every rank."""
         exchange((entrant, 0, what))
@@ -107,6 +119,9 @@ def follow(case: Case, seed: int, count: int, world: GlooWorld) -> None:
     """Every other rank: do what rank 0 orders until it says stop."""
     workloads = Workloads(case, seed, count, world)
     while (order := exchange(None)) != STOP:
+        if order == RESTORE:
+            workloads.restore()
+            continue
         entrant, workload, what = order
         batch = workloads.load(workload)
         if what:

@@ -56,7 +56,7 @@ def whole(device: str) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_bytes": _memory(),
         "packages": packages(),
-        "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES)},
+        "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(VARIABLES) and "/" not in v},
         "torch": _torch(),
     }
     if device.startswith("cuda"):

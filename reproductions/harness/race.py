@@ -105,9 +105,13 @@ class _Track:
         seconds, answer = clock_for(self.case.entrants[number].clock, self.case.device)(call, self.case.device)
         if _versions(batch) != versions:
             lane.verdict = Verdict(False, reason="changed its inputs under the clock", cheat="changed input")
+        elif nest.storages(answer) & nest.storages(batch):
+            lane.verdict = Verdict(False, reason="returned an input under the clock", cheat="returned input")
         else:
             lane.verdict = self.recheck(lane, answer, workload)
-        nest.poison(answer)
+            nest.poison(answer)
+        if not lane.verdict.passed:
+            self.crew.restore()
         return seconds
 
     def recheck(self, lane: Lane, answer: Output, workload: int) -> Verdict:

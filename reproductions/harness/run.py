@@ -118,4 +118,6 @@ def _reason(findings: Findings, gates: list[dict[str, Any]], request: Request) -
 def _device(environment: dict[str, Any], size: str) -> dict[str, Any]:
     gpu = environment.get("gpu", {})
     name = gpu.get("name") or environment.get("cpu") or "unknown device"
-    return {"kind": device_for(size), "name": name, "slug": record.device_slug(name), "count": 1}
+    device = {"kind": device_for(size), "name": name, "slug": record.device_slug(name), "count": 1}
+    memory = gpu.get("memory_bytes") or environment.get("memory_bytes")
+    return {**device, **({"memory_bytes": memory} if memory else {})}

@@ -28,14 +28,19 @@ class Workloads:
     """
 
     def __init__(self, case: Case, seed: int, count: int = 3, world: Any = None) -> None:
-        self.batches = [case.workload(seed, number) for number in range(count)]
-        for batch in self.batches:
-            _refuse_unfit(batch)
-            if world is not None and hasattr(batch, "world"):
-                object.__setattr__(batch, "world", world)
+        self._case, self._seed, self._count, self._world = case, seed, count, world
+        self.restore()
         digests = [nest.digest(batch) for batch in self.batches]
         if count > 1 and digests[0] == digests[1]:
             raise UnfitWorkloadError("make gave equal contents for two seeds: inputs must be fresh random ones")
+
+    def restore(self) -> None:
+        """Make every workload anew, after a method has spoilt one."""
+        self.batches = [self._case.workload(self._seed, number) for number in range(self._count)]
+        for batch in self.batches:
+            _refuse_unfit(batch)
+            if self._world is not None and hasattr(batch, "world"):
+                object.__setattr__(batch, "world", self._world)
         self.one_structure = len({_skeleton(batch) for batch in self.batches}) == 1
         self._contents = self._differing() if self.one_structure else []
         self._loaded = 0
