@@ -21,6 +21,7 @@ from reproductions.reference.paged_attention.oracle import attention_over, decod
 from reproductions.reference.paged_attention.peers import torch_flex_paged
 from reproductions.reference.paged_attention.workload import LONGEST, Decode, Requests, make_decode, make_requests
 
+torch.set_num_threads(1)  # many small products: a second thread only waits
 BLOCKS = (1, 5, 16)
 BOTH = [method.serve_contiguous, method.serve_paged]
 
