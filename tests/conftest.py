@@ -1,15 +1,6 @@
-"""What every test shares: a private var/ folder, fast passwords, and the marks by which suites are chosen."""
+"""What every test shares: the marks by which suites are chosen, and the browser."""
 
-import atexit
-import os
 import shutil
-import tempfile
-
-# Before Django reads its settings.
-if "ATLAS_VAR" not in os.environ:
-    os.environ["ATLAS_VAR"] = tempfile.mkdtemp(prefix="atlas-test-")
-    atexit.register(shutil.rmtree, os.environ["ATLAS_VAR"], ignore_errors=True)
-os.environ.setdefault("PASSWORD_HASHERS", "django.contrib.auth.hashers.MD5PasswordHasher")
 
 import pytest
 
