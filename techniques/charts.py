@@ -1,6 +1,7 @@
 """Charts of the taxonomy. Colours are names of tokens, which ``static/js/charts.js`` looks up."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -24,12 +25,13 @@ def treemap(boxes: Sequence[tuple[str, str, int]], classes: Mapping[str, str]) -
             "pad": {"t": 28, "l": 4, "r": 4, "b": 4},
         },
         textfont={"color": [*("var(--paper)" for _ in used), *("var(--ink)" for _ in boxes)]},
-        texttemplate="%{label}  %{value}",
+        text=[*(classes[slug] for slug in used), *(f"{'<br>'.join(wrap(name, 14))}<br>{n}" for _, name, n in boxes)],
+        texttemplate="%{text}",
         hovertemplate="%{label}<br>%{value} techniques<extra></extra>",
         tiling={"pad": 2},
         pathbar={"visible": False},
         sort=True,
     )
     figure = go.Figure(trace, layout={"template": "none", "height": 440})
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, uniformtext={"minsize": 11, "mode": "hide"})
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
     return figure.to_plotly_json()

@@ -12,11 +12,13 @@ def index(request: HttpRequest) -> HttpResponse:
     """The three classes, the tree of strategies with counts, responses and challenges."""
     roots, members, classes = taxonomy.tree(), taxonomy.rows(), taxonomy.classes()
     names = {entry.slug: entry.name for entry in classes}
+    boxes = taxonomy.boxes(roots, members)
     context = {
         "classes": [(c, sum(row.technique.technique_class_id == c.pk for row in members)) for c in classes],
         "roots": roots,
         "strategies": len(list(taxonomy.flat(roots))),
-        "figure": charts.treemap(taxonomy.boxes(roots, members), names),
+        "figure": charts.treemap(boxes, names),
+        "table": taxonomy.table(boxes, list(names)),
         **taxonomy.labels(),
     }
     return render(request, "pages/taxonomy.html", context)

@@ -24,10 +24,10 @@ LIMITS = "limits"
 def show(request: HttpRequest, slug: str) -> HttpResponse:
     """Idea, labels, trade-off, charts, article, code, run panel, runs, publications, relations, limits."""
     technique = get_object_or_404(reading.base(), slug=slug)
-    context = {
+    context: dict[str, Any] = {
         "technique": technique,
         "thumb": technique.technique_class.slug,
-        "verdict": verdicts.of(slug, technique.newest_status),
+        "verdict": verdicts.of(slug, technique.newest_status),  # type: ignore[attr-defined]
         "labels": reading.labels(technique),
         "relations": reading.relations(technique),
         "card": tradeoff.card(technique),

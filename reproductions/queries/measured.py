@@ -135,12 +135,20 @@ def sweeps(runs: Sequence[Run], rows: Iterable[Measurement]) -> list[Sweep]:
         key = row.sweep, metric, row.detail
         chart = found.setdefault(key, Sweep(0, row.sweep, named, row.unit, row.better, row.simulated))
         _add(chart, row, by_run[row.run_id], _kind(row, by_run[row.run_id]))
+    for chart in found.values():
+        _only_one_model(chart)
     measured = [chart for chart in found.values() if any(one.kind != "model" for one in chart.series)]
     charts = sorted(measured, key=lambda chart: chart.metric != SPEEDUP)[:MOST_CHARTS]
     for number, chart in enumerate(charts, start=1):
         chart.number = number
         chart.points.sort(key=lambda point: (point.value is None, point.value or 0))
     return charts
+
+
+def _only_one_model(chart: Sweep) -> None:
+    # The model depends on the workload alone, so one line of it is enough: that of the first run.
+    models = [one for one in chart.series if one.kind == "model"]
+    chart.series[:] = [one for one in chart.series if one.kind != "model" or one is models[0]][:MOST_SERIES]
 
 
 def _kind(row: Measurement, run: Run) -> str:
@@ -157,8 +165,6 @@ def _add(chart: Sweep, row: Measurement, run: Run, kind: str) -> None:
     name = f"{short}, {device}"
     series = next((one for one in chart.series if one.name == name), None)
     if series is None:
-        if len(chart.series) >= MOST_SERIES:
-            return
         series = Series(name, short, kind)
         chart.series.append(series)
     if all(point.text != row.point for point in chart.points):

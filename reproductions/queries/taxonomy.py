@@ -47,7 +47,7 @@ def tree() -> list[Node]:
     nodes = {strategy.pk: Node(strategy) for strategy in strategies}
     for technique, strategy in through.objects.values_list("technique_id", "strategy_id"):  # type: ignore[attr-defined]
         nodes[strategy].own.add(technique)
-    roots = []
+    roots: list[Node] = []
     for strategy in strategies:
         above = nodes.get(strategy.parent_id) if strategy.parent_id else None
         (above.children if above else roots).append(nodes[strategy.pk])
@@ -94,6 +94,14 @@ def boxes(roots: list[Node], members: list[Row]) -> list[tuple[str, str, int]]:
         for node in flat(roots)
         if node.own & pks
     ]
+
+
+def table(counted: Iterable[tuple[str, str, int]], classes: list[str]) -> list[tuple[str, list[int]]]:
+    """The boxes of the treemap as a table: each strategy with its number of techniques in each class."""
+    cells: dict[str, dict[str, int]] = {}
+    for slug, name, count in counted:
+        cells.setdefault(name, {})[slug] = count
+    return [(name, [row.get(slug, 0) for slug in classes]) for name, row in sorted(cells.items())]
 
 
 @dataclass(frozen=True)

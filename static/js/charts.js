@@ -24,7 +24,7 @@
       ticks: "outside", automargin: true, title: { standoff: 12 },
     };
     return {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
+      height: 416, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true,
       font: { family: style.getPropertyValue("--sans"), size: narrow ? 12 : 13, color: style.getPropertyValue("--ink-2") },
       hoverlabel: {
         bgcolor: style.getPropertyValue("--paper"), bordercolor: style.getPropertyValue("--ink"),
@@ -52,7 +52,11 @@
     const style = styles();
     const spec = resolved(JSON.parse(data.textContent), style);
     const layout = merged(look(style, area.clientWidth < 560), spec.layout || {});
-    layout.height = area.clientWidth < 560 ? Math.min(layout.height || 416, 400) : layout.height || 416;
+    if (area.clientWidth < 560) {
+      // A narrow treemap grows downwards and shows its names as small as they must be.
+      const treemap = spec.data.some((trace) => trace.type === "treemap");
+      layout.height = treemap ? 640 : Math.min(layout.height || 416, 460);
+    }
     Plotly.react(area, spec.data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
   }
 
