@@ -90,8 +90,17 @@ class Record:
 
 
 def tidy(value: Any) -> Any:
-    """Text without what a form or an editor adds: returns of other systems, blank ends. Anything else unchanged."""
-    return value.replace("\r\n", "\n").replace("\r", "\n").strip() if isinstance(value, str) else value
+    """``value`` without what a form or an editor adds to text: returns of other systems, blank ends.
+
+    Texts in lists and dicts too; anything else, so also the pairs of a BibTeX entry, comes back unchanged.
+    """
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return [tidy(one) for one in value]
+    if isinstance(value, dict):
+        return {name: tidy(one) for name, one in value.items()}
+    return value
 
 
 @dataclass

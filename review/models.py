@@ -13,7 +13,21 @@ from review.citation import fields_from_columns, shown_columns
 KEY_LENGTH = 200
 
 
-class Review(models.Model):
+class WithLists(models.Model):
+    """A record with lists or dicts in JSON columns: what a form emptied is an empty one, since null is no value."""
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        """Put an empty list or dict where a form left nothing."""
+        super().clean()
+        for column in self._meta.concrete_fields:
+            if isinstance(column, models.JSONField) and not column.null and getattr(self, column.attname) is None:
+                setattr(self, column.attname, column.get_default())
+
+
+class Review(WithLists):
     """A systematic review: its citation, protocol and reported counts. ``None`` and ``[]`` mean "not reported"."""
 
     slug = models.SlugField(unique=True, max_length=100)

@@ -19,7 +19,7 @@ def read(root: Path) -> Parsed:
     """Every record under ``root`` and every fault, in the order of files and lines."""
     parsed = data_files.read(root)
     parsed.add(taxonomy_files.read(root))
-    folders = sorted(path for path in (root / technique_files.CATALOGUE).glob("*") if path.is_dir())
+    folders = sorted(path for path in (root / technique_files.CATALOGUE).glob("[!.]*") if path.is_dir())
     if not folders:
         parsed.faults.append(Fault(technique_files.CATALOGUE, None, "", "there is no technique"))
     for folder in folders:

@@ -6,7 +6,7 @@ from django.db import models
 from django.urls import reverse
 from tree_queries.models import TreeNode
 
-from review.models import Publication
+from review.models import Publication, WithLists
 
 
 class Source(models.Model):
@@ -90,7 +90,7 @@ class Effect(models.TextChoices):
     DEPENDS = "depends", "depends"
 
 
-class Technique(models.Model):
+class Technique(WithLists):
     """One technique: one page, one folder, one reference implementation."""
 
     class Retraining(models.TextChoices):
@@ -202,7 +202,7 @@ class TechniqueRelation(models.Model):
         return f"{self.technique_id} {self.kind} {self.other_id}"
 
 
-class Claim(models.Model):
+class Claim(WithLists):
     """One headline figure of a paper about one technique, with the address where it was read."""
 
     class Kind(models.TextChoices):
