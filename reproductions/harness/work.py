@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from .spec import Output
 
+Shape = tuple[int, ...]
 LAZY = 0.7  # a call on inputs seen before that does less than this share of the work of a first call is caught
 
 
@@ -19,10 +20,25 @@ def flops(call: Callable[[], Output], device: str) -> int:
 
     Kernels that torch does not know count nothing.
     """
-    counter = FlopCounterMode(display=False)
+    counter = FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION)
     with counter:
         call()
     return int(counter.get_total_flops())
+
+
+def _attention(query: Shape, key: Shape, value: Shape, *rest: Any, **options: Any) -> int:
+    return int(sdpa_flop_count(query, key, value))
+
+
+def _attention_backward(gradient: Shape, query: Shape, key: Shape, value: Shape, *rest: Any, **options: Any) -> int:
+    return int(sdpa_backward_flop_count(gradient, query, key, value))
+
+
+# The counter knows attention on CUDA; the CPU's operator is the same function under another name.
+_CPU_ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
+}
 
 
 class _Counter(TorchDispatchMode):
