@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 
 from reproductions.models import Run
 from review.models import Publication
+from techniques.models import CatalogueReport
 
 OK = "ok"
 
@@ -40,5 +41,10 @@ def worker() -> str:
 
 
 def catalogue() -> str:
-    """Whether there is anything to show."""
+    """Whether there is anything to show, and whether the last load left something to mend (the admin lists it)."""
+    report = CatalogueReport.current()
+    waiting = [(len(report.faults), "faults"), (len(report.conflicts), "conflicts")]
+    left = " and ".join(f"{number} {name}" for number, name in waiting if number)
+    if left:
+        return f"the last load of the files left {left}"
     return OK if Publication.objects.exists() else "empty: manage.py load_catalogue has not filled it"

@@ -1,0 +1,52 @@
+"""The proof, to look at: runs and measurements are written by ingest and workers, and never edited."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from reproductions.models import Device, Measurement, Run
+
+
+class Immutable(admin.ModelAdmin):
+    """A list to search and rows to read."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Device)
+class DeviceAdmin(admin.ModelAdmin):
+    """Made by ingest, which knows a device by its slug; a name may be put right."""
+
+    list_display = ("name", "kind", "cores", "memory_bytes", "slug")
+    list_filter = ("kind",)
+    search_fields = ("name", "slug")
+    readonly_fields = ("slug", "kind", "cores", "memory_bytes")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(Run)
+class RunAdmin(Immutable):
+    list_display = ("run_id", "technique", "size", "status", "origin", "device", "asked_at", "noisy", "smoke")
+    list_filter = ("status", "size", "origin", "noisy", "smoke", "device")
+    list_select_related = ("technique", "device")
+    search_fields = ("run_id", "technique__name", "technique__slug", "commit", "asked_by__username")
+    date_hierarchy = "asked_at"
+
+
+@admin.register(Measurement)
+class MeasurementAdmin(Immutable):
+    list_display = ("run", "variant", "role", "sweep", "point", "metric", "median", "unit", "n")
+    list_filter = ("role", "metric", "null_point", "simulated")
+    list_select_related = ("run",)
+    search_fields = ("run__run_id", "run__technique__slug", "variant", "metric")
+    show_full_result_count = False
