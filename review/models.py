@@ -115,12 +115,15 @@ class Publication(models.Model):
 
     def clean(self) -> None:
         """Refuses fields that no BibTeX file could hold, and reads the shown columns from the fields."""
+        if not self.key:
+            # Refused already; a second complaint about the same would only confuse.
+            return
         if not self.fields:
             self.fields = fields_from_columns(vars(self))
         try:
             entry_text(self.key, self.entry_type, self.fields)
         except (TypeError, ValueError) as error:
-            raise ValidationError({"fields": f"Not a BibTeX entry: {error}"}) from error
+            raise ValidationError(f"The fields are no BibTeX entry: {error}") from error
         for name, value in shown_columns(self.fields).items():
             setattr(self, name, value)
 

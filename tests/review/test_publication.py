@@ -28,9 +28,8 @@ def test_columns_alone_make_fields() -> None:
     "fields", [[["title", "x}, note = {y"]], [["ti tle", "x"]], [["title"]], [["title", 5]], "x", 7]
 )
 def test_fields_that_are_no_entry_are_refused(fields: object) -> None:
-    with pytest.raises(ValidationError) as refusal:
+    with pytest.raises(ValidationError, match="no BibTeX entry"):
         publication(fields=fields).clean()
-    assert list(refusal.value.message_dict) == ["fields"]
 
 
 @pytest.mark.django_db
