@@ -10,7 +10,7 @@ from reproductions.harness.spec import Place, Size, World
 
 SHAPES: dict[Size, tuple[int, int, int, int]] = {  # N, d, h, L
     "tiny": (10, 12, 20, 5),
-    "cpu": (1024, 128, 512, 8),
+    "cpu": (2048, 128, 256, 8),
     "gpu": (8192, 2048, 8192, 16),
 }
 
