@@ -43,7 +43,7 @@ def worker() -> str:
 def catalogue() -> str:
     """Whether there is anything to show, and whether the last load left something to mend (the admin lists it)."""
     report = CatalogueReport.current()
-    waiting = [(len(report.faults), "faults"), (len(report.conflicts), "conflicts")]
+    waiting = [(len(report.faults), "fault(s)"), (len(report.conflicts), "conflict(s)")]
     left = " and ".join(f"{number} {name}" for number, name in waiting if number)
     if left:
         return f"the last load of the files left {left}"
