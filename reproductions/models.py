@@ -133,6 +133,13 @@ class Run(models.Model):
         return run
 
     @property
+    def seconds(self) -> float | None:
+        """How long it ran; ``None`` when it never started or has not ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+    @property
     def is_terminal(self) -> bool:
         """Whether the run has ended, one way or another."""
         return self.status in self.TERMINAL

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from reproductions import services
 from reproductions.harness.record import file_name
 from reproductions.models import Run
+from reproductions.queries import measured
 from reproductions.queries import runs as reading
 from techniques.models import Technique
 
@@ -48,7 +49,7 @@ def live_context(request: HttpRequest, run_id: str) -> dict[str, object]:
         "gates": gates,
         "steps": reading.steps(run, failed_gate=any(gate.get("passed") is False for gate in gates)),
         "log": run.log if run.is_terminal else reading.live_log(run),
-        "measurements": reading.measured(run),
+        "tables": measured.tables(measured.pooled([run.pk])),
         "environment": reading.environment(run),
         "position": services.queue_position(run),
         "may_cancel": may_cancel(request, run),

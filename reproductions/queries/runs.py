@@ -13,6 +13,7 @@ from reproductions.models import Device, Measurement, Run
 STEPS = (("queued", "wait"), ("checking", "check"), ("timing", "race"), ("storing", "store"))
 LIVE_LOG_LINES = 12
 MOST_ENVIRONMENT = 80
+NOTHING: tuple[Any, ...] = (None, "", [])
 # What the list can be narrowed by: its title, the column compared, the column shown.
 FACETS = {
     "status": ("Status", "status", "status"),
@@ -78,21 +79,17 @@ def gates(run: Run) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: bool(row.get("passed")))
 
 
-def measured(run: Run) -> list[Measurement]:
-    """The pooled measurements of a run, in the order of the record, without their samples."""
-    return list(run.measurements.filter(process__isnull=True).defer("samples"))
-
-
 def environment(run: Run) -> list[tuple[str, str]]:
-    """The fingerprint as name and value, nested names joined by a blank."""
+    """The fingerprint as name and value: nested names are joined by a blank, variables keep their own."""
 
     def flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
         if isinstance(value, dict):
             for key, inner in value.items():
-                yield from flat(inner, f"{name} {key}".strip().replace("_", " "))
+                # What follows the group's name is a package, a variable or a moment, written as it is.
+                yield from flat(inner, f"{name} {key}" if name else str(key).replace("_", " "))
         else:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield name, shown if value not in (None, "", []) else "not reported"
+            yield name.removeprefix("packages ").removeprefix("variables "), "not reported" if value in NOTHING else shown
 
     return list(flat(run.environment, ""))[:MOST_ENVIRONMENT]
 
