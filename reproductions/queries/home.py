@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Q, Subquery, Value
 
 from reproductions import marks, sources
 from reproductions.marks import ClaimMark
@@ -132,10 +132,13 @@ def progress(techniques: Sequence[Technique], claims: Sequence[Claim], records: 
     """How far the catalogue is confirmed, implemented and measured."""
     statuses = ("confirmed", "reconstructed", "additional")
     counted = {status: Count("memberships", filter=Q(memberships__status=status)) for status in statuses}
-    review = Review.objects.filter(published=True).annotate(**counted).first()
+    # One query with the memberships; without a review the publications are counted alone.
+    one = Publication.objects.order_by().annotate(one=Value(1)).values("one")
+    every = Subquery(one.annotate(n=Count("pk")).values("n"))
+    review = Review.objects.filter(published=True).annotate(**counted, publications=every).first()
     known = sources.implemented()
     return Progress(
-        publications=Publication.objects.count(),
+        publications=(review.publications or 0) if review else Publication.objects.count(),  # type: ignore[attr-defined]
         studies=review.studies_included if review else None,
         **{status: getattr(review, status, 0) for status in statuses},
         claims=len(claims),
