@@ -21,9 +21,14 @@ MOST_HITS = 1000
 
 @dataclass(frozen=True)
 class Index:
-    """The index of ``model``: ``weights`` of its columns in the order of the migration that made it (FTS5 alone)."""
+    """The index of ``model``. The rest is for FTS5; PostgreSQL has the same as letters in the index itself.
+
+    ``weights`` of its columns stand in the order of the migration that made it. ``heads`` names the columns that
+    decide: whatever holds all words there stands first, however long the rest of the record is.
+    """
 
     model: type[models.Model]
+    heads: tuple[str, ...]
     weights: tuple[float, ...]
 
     def matching(self, wanted: Sequence[Term], any_of: bool = False) -> models.QuerySet[Any]:
@@ -45,11 +50,15 @@ class Index:
             rank = SearchRank(models.F("searched"), query)
             rows = self._with_vector(self.model._default_manager.all()).filter(searched=query)
             return list(rows.order_by(rank.desc(), "pk").values_list("pk", flat=True)[:MOST_HITS])
-        weights = ", ".join(str(weight) for weight in self.weights)
-        order = f"bm25({self._table}, {weights}), rowid"
-        found = f"SELECT rowid FROM {self._table} WHERE {self._table} MATCH %s ORDER BY {order} LIMIT %s"  # noqa: S608
+        return self._ranked_by_fts5(fts5_query(wanted, any_of))
+
+    def _ranked_by_fts5(self, query: str) -> list[int]:
+        table, weights = self._table, ", ".join(str(weight) for weight in self.weights)
+        in_heads = f"rowid IN (SELECT rowid FROM {table} WHERE {table} MATCH %s)"  # noqa: S608 - names of ours
+        order = f"{in_heads} DESC, bm25({table}, {weights}), rowid"
+        found = f"SELECT rowid FROM {table} WHERE {table} MATCH %s ORDER BY {order} LIMIT %s"  # noqa: S608
         with connection.cursor() as cursor:
-            cursor.execute(found, [fts5_query(wanted, any_of), MOST_HITS])
+            cursor.execute(found, [query, f"{{{' '.join(self.heads)}}} : ({query})", MOST_HITS])
             return [pk for (pk,) in cursor.fetchall()]
 
     @property

@@ -3,4 +3,4 @@
 from review.fulltext import Index
 from review.models import Publication
 
-PUBLICATIONS = Index(Publication, weights=(10, 8, 5, 2, 2, 2, 1))
+PUBLICATIONS = Index(Publication, heads=("title", "key"), weights=(10, 8, 5, 2, 2, 2, 1))

@@ -3,4 +3,4 @@
 from review.fulltext import Index
 from techniques.models import Technique
 
-TECHNIQUES = Index(Technique, weights=(10, 8, 5, 2, 1))
+TECHNIQUES = Index(Technique, heads=("name", "slug"), weights=(10, 8, 5, 2, 1))

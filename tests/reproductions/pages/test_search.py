@@ -12,9 +12,14 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def catalogue():
-    packing = factories.technique(slug="bytetransformer", name="ByteTransformer: padding-free encoder", idea="Pack.")
+    packing = factories.technique(
+        slug="bytetransformer",
+        name="ByteTransformer: padding-free encoder",
+        idea="Pack.",
+        article="Many words of other things. " * 300,
+    )
     quantising = factories.technique(slug="gptq", name="GPTQ: post-training quantisation", idea="Round by curvature.")
-    factories.technique(slug="mentions", name="Other", article="Says padding once among many other words.")
+    factories.technique(slug="mentions", name="Other", idea="Padding.", article="Padding, padding.")
     paper = factories.publication(key="gptq", title="GPTQ: Accurate Quantization", authors=["Frantar, Elias"])
     factories.claim(quantising, paper, comparator="FP16 baseline", hardware="NVIDIA A100")
     factories.device(slug="a100", name="NVIDIA A100-SXM4")
