@@ -87,6 +87,9 @@ def environment(run: Run) -> list[tuple[str, str]]:
             for key, inner in value.items():
                 # What follows the group's name is a package, a variable or a moment, written as it is.
                 yield from flat(inner, f"{name} {key}" if name else str(key).replace("_", " "))
+        elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+            for number, inner in enumerate(value, start=1):
+                yield from flat(inner, f"{name} {number}")
         else:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             yield name.removeprefix("packages ").removeprefix("variables "), "not reported" if value in NOTHING else shown
