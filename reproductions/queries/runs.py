@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Count, Max, Q, QuerySet
 
-from reproductions.models import Device, Measurement, Run
+from reproductions.models import Device, Run
 
 STEPS = (("queued", "wait"), ("checking", "check"), ("timing", "race"), ("storing", "store"))
 LIVE_LOG_LINES = 12
@@ -92,7 +92,10 @@ def environment(run: Run) -> list[tuple[str, str]]:
                 yield from flat(inner, f"{name} {number}")
         else:
             shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            yield name.removeprefix("packages ").removeprefix("variables "), "not reported" if value in NOTHING else shown
+            yield (
+                name.removeprefix("packages ").removeprefix("variables "),
+                "not reported" if value in NOTHING else shown,
+            )
 
     return list(flat(run.environment, ""))[:MOST_ENVIRONMENT]
 
