@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import pooling, quiet, record
+from . import fingerprint, pooling, quiet, record
 from .children import Findings, measure
 from .discovery import REFERENCE
 from .plans import BUDGETS, PATIENCE, PROCESSES, device_for
@@ -117,7 +117,7 @@ def _reason(findings: Findings, gates: list[dict[str, Any]], request: Request) -
 
 def _device(environment: dict[str, Any], size: str) -> dict[str, Any]:
     gpu = environment.get("gpu", {})
-    name = gpu.get("name") or environment.get("cpu") or "unknown device"
+    name = gpu.get("name") or environment.get("cpu") or fingerprint.cpu_name()
     device = {"kind": device_for(size), "name": name, "slug": record.device_slug(name), "count": 1}
     memory = gpu.get("memory_bytes") or environment.get("memory_bytes")
     return {**device, **({"memory_bytes": memory} if memory else {})}
