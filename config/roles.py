@@ -1,4 +1,4 @@
-"""What each group may do. Permissions exist only after ``post_migrate``, so they are given there, again at every migrate."""
+"""What each group may do. Permissions exist only after ``post_migrate``, so they are given there, at every migrate."""
 
 from typing import Any
 

@@ -112,8 +112,8 @@ STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "config.plotly_static.PlotlyFinder",
 ]
-# Files are served straight from their folders, without a collect step, so that `make run` starts at once; a deployment sets
-# COLLECTED_STATIC=1 after `manage.py collectstatic` and gets hashed, compressed, immutable files.
+# Files are served straight from their folders, without a collect step, so that `make run` starts at once; a deployment
+# sets COLLECTED_STATIC=1 after `manage.py collectstatic` and gets hashed, compressed, immutable files.
 COLLECTED_STATIC = flag("COLLECTED_STATIC")
 WHITENOISE_USE_FINDERS = not COLLECTED_STATIC
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

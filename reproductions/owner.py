@@ -9,7 +9,7 @@ NAME = "owner"
 
 
 def local_owner() -> User:
-    """The owner of this installation, made with no usable password when there is none; a password can be set afterwards."""
+    """The owner of this installation, made without a usable password when there is none; one can be set afterwards."""
     users = get_user_model().objects
     owner = users.filter(is_superuser=True, is_active=True).order_by("pk").first()
     if owner is None:

@@ -2,8 +2,8 @@
 
     python tools/pgtmp.py COMMAND [ARGUMENT...]
 
-The cluster lives in a temporary folder, listens on a Unix socket alone and does not sync to disk. Exit status: the command's own;
-77 where no PostgreSQL server is installed.
+The cluster lives in a temporary folder, listens on a Unix socket alone and does not sync to disk. Exit status: the
+command's own; 77 where no PostgreSQL server is installed.
 """
 
 import os

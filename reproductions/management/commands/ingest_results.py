@@ -14,7 +14,7 @@ from reproductions.models import Run
 class Command(BaseCommand):
     """Ingests every record file below a folder; each is stored whole or not at all."""
 
-    help = "Ingest published records. A record that is already there is one run; a broken one is named and changes nothing."
+    help = "Ingest published records. One that is there already is one run; a broken one is named and changes nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Where the records lie."""
@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, **options: Any) -> None:
         """Ingest what is new; files whose run is stored already are told by their name and not read again."""
-        known = {str(run_id)[:8] for run_id in Run.objects.filter(record__isnull=False).values_list("run_id", flat=True)}
+        known = {
+            str(run_id)[:8] for run_id in Run.objects.filter(record__isnull=False).values_list("run_id", flat=True)
+        }
         files = sorted(folder.rglob("*.json"))
         new = [path for path in files if options["verbosity"] > 1 or path.stem.rsplit("-", 1)[-1] not in known]
         faults = []

@@ -1,4 +1,4 @@
-"""``manage.py publish_run RUN_ID``: write a run's record to ``reproductions/results/``, to be committed with the code."""
+"""``manage.py publish_run RUN_ID``: write a run's record below ``reproductions/results/``, to be committed."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -26,7 +26,11 @@ class Command(BaseCommand):
         run = Run.objects.filter(run_id__startswith=run_id).first() if len(run_id) >= 8 else None
         if run is None or run.record is None:
             raise CommandError(f"no finished run {run_id!r} with a record")
-        for fault, why in ((run.smoke, "is a smoke run, not a measurement"), (run.noisy, "is noisy"), (run.dirty, "ran changed code")):
+        for fault, why in (
+            (run.smoke, "is a smoke run, not a measurement"),
+            (run.noisy, "is noisy"),
+            (run.dirty, "ran changed code"),
+        ):
             if fault:
                 raise CommandError(f"run {run.run_id} {why}: it is not published")
         path = to / published_path(run.record)

@@ -8,6 +8,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 from django.conf import settings
@@ -35,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, threads: int, **options: object) -> None:
         """Prepare, start both processes, and wait for a signal or for one of them to end."""
         refuse_taken_port(host, port)
-        # Started in the background, a process inherits an ignored SIGINT: handlers are set explicitly, and first of all.
+        # Started in the background, a process inherits an ignored SIGINT: so handlers are set, and first of all.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         self.prepare()
@@ -62,7 +63,7 @@ class Command(BaseCommand):
             end(children)
 
     def prepare(self) -> None:
-        """Bring the database up to date; a fault in the catalogue is printed, and the site starts with the last good data."""
+        """Bring the database up to date; a fault in the catalogue is printed, and the last good data stay."""
         call_command("migrate", interactive=False, verbosity=0)
         for command in ("load_catalogue", "ingest_results"):
             try:
@@ -89,7 +90,9 @@ def refuse_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as fault:
-            raise CommandError(f"{host}:{port} cannot be used ({fault.strerror}); try PORT={port + 1} make run") from fault
+            raise CommandError(
+                f"{host}:{port} cannot be used ({fault.strerror}); try PORT={port + 1} make run"
+            ) from fault
 
 
 def spawn(command: list[str], **environment: str) -> subprocess.Popen[bytes]:
@@ -116,11 +119,7 @@ def end(children: Sequence[subprocess.Popen[bytes]]) -> None:
             child.terminate()
     deadline = time.monotonic() + GRACE_SECONDS
     for child in children:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
