@@ -102,6 +102,15 @@ def test_more_branches_never_keep_less_in_the_first_step() -> None:
             assert tree.speculate_tree(w.target, w.draft, prompt, w.count, 3)[1].kept[0] >= chain.kept[0]
 
 
+def test_the_house_draft_is_mostly_right() -> None:
+    w = make(Place("cpu", torch.float32, 1, "cpu"), 4)
+    answer, happened = method.speculate(w.target, w.draft, w.prompts[0], w.count, w.gamma)
+    assert answer.tolist() == method.autoregressive(w)[0].tolist()
+    assert benchmark.acceptance(happened) > 0.5
+    assert benchmark.tokens_a_step(happened) > 2
+    assert benchmark.claim(w) > 1
+
+
 # The distribution. p and q are far apart, so that a wrong rule is far off.
 P = torch.tensor([[5, 2, 2, 1, 0], [1, 1, 1, 1, 6], [3, 3, 2, 1, 1]], dtype=torch.float64) / 10
 Q = torch.tensor([[1, 6, 1, 1, 1], [2.5, 2.5, 2.5, 2.5, 0]], dtype=torch.float64) / 10
