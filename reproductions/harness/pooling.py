@@ -29,8 +29,16 @@ def merge_gates(processes: list[list[Row]]) -> list[Row]:
 
 
 def merge_absent(rows: list[Row]) -> list[Row]:
-    """One row per absent name and reason; the cases are named only where it is not absent from all."""
-    return list({(row["name"], row["reason"]): {"name": row["name"], "reason": row["reason"]} for row in rows}.values())
+    """One row per absent name and reason, with the cases from which it is absent."""
+    merged: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        entry = merged.setdefault(
+            (row["name"], row["reason"]), {"name": row["name"], "reason": row["reason"], "at": []}
+        )
+        case = {"sweep": row["sweep"], "point": row["point"]}
+        if case not in entry["at"]:
+            entry["at"].append(case)
+    return list(merged.values())
 
 
 def counted_rows(processes: list[list[Row]], gates: list[Row]) -> list[Row]:

@@ -92,6 +92,7 @@ def test_counted_rows_are_one_and_compile_times_are_all() -> None:
     assert not pooling.counted_rows(processes, [gate("a", passed=False, reason="x")])
 
 
-def test_absences_are_told_once() -> None:
-    made = pooling.merge_absent([{"name": "p", "reason": "r", **CASE}, {"name": "p", "reason": "r", "point": 1.0}])
-    assert made == [{"name": "p", "reason": "r"}]
+def test_absences_are_told_once_with_their_cases() -> None:
+    rows = [{"name": "p", "reason": "r", "sweep": "s", "point": point} for point in (0.5, 1.0, 0.5)]
+    at = [{"sweep": "s", "point": 0.5}, {"sweep": "s", "point": 1.0}]
+    assert pooling.merge_absent(rows) == [{"name": "p", "reason": "r", "at": at}]
