@@ -1,10 +1,12 @@
-"""Charts of measurements. Colours are names of tokens, which ``static/js/charts.js`` looks up."""
+"""Charts of measurements, as the plain dictionaries that Plotly draws: its own objects would cost more than the page.
+
+Colours are names of tokens, which ``static/js/charts.js`` looks up. The tests let Plotly check every figure.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from textwrap import wrap
 from typing import Any
-
-import plotly.graph_objects as go
 
 # Measurements are ink; the baseline and the peers are grey; what models or merely tries out is dashed or dotted.
 LOOKS: dict[str, dict[str, Any]] = {
@@ -15,7 +17,11 @@ LOOKS: dict[str, dict[str, Any]] = {
     "other": {"color": "var(--edge)", "dash": "dot"},
     "model": {"color": "var(--ink-3)", "dash": "longdash"},
 }
+HOLLOW = {"smoke", "baseline", "other"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
+FACTORS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+# The labels of claims that lie close together start from different ends, so that none hides another.
+ENDS = (-1, 0)
 
 
 def sweep(
@@ -26,82 +32,99 @@ def sweep(
     ``series`` holds name, kind (a key of ``LOOKS``), x, y, low and high; of the last two, ``None`` says "no interval".
     ``claims`` holds low and high of each claim's band, its label and the token of its hue. A ratio gets a log axis.
     """
-    height = 360 + 20 * len(series)
-    figure = go.Figure(layout={"template": "none", "hovermode": "closest", "height": height})
-    for number, one in enumerate(series):
-        figure.add_trace(_line(one, number))
     points = [x for one in series for x in one["x"]]
     words = any(isinstance(x, str) for x in points)
-    for claim in claims:
-        _claim(figure, claim, list(dict.fromkeys(points)) if words else [min(points), max(points)])
-    figure.update_xaxes(title_text=x_title, type="category" if words else "linear")
-    if not words:
-        marks = sorted(set(points))
-        figure.update_xaxes(
-            type="log" if doubles(marks) else "linear", tickvals=marks, ticktext=[f"{mark:g}" for mark in marks]
-        )
-    figure.update_yaxes(title_text=y_title)
+    ends = list(dict.fromkeys(points)) if words else [min(points), max(points)]
+    measured = any(one["kind"] not in {"smoke", "other", "model"} for one in series)
+    lines = [_line(one, number, hidden=measured and one["kind"] == "smoke") for number, one in enumerate(series)]
+    y_axis: dict[str, Any] = {"title": {"text": "<br>".join(wrap(y_title, 44))}}
     if ratio:
-        figure.add_hline(y=1, line={"color": "var(--edge)", "width": 1})
-        ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200]
-        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g} ×" for tick in ticks])
-    return figure.to_plotly_json()
+        y_axis |= {"type": "log", "tickvals": list(FACTORS), "ticktext": [f"{factor:g} ×" for factor in FACTORS]}
+    return {
+        "data": [*lines, *(_claim(claim, ends, ENDS[n % 2]) for n, claim in enumerate(claims))],
+        "layout": {
+            "hovermode": "closest",
+            "height": 360 + 20 * len(series),
+            "xaxis": {"title": {"text": x_title}, "zeroline": False} | _ticks(points, words),
+            "yaxis": y_axis,
+            "shapes": [
+                *(_band(claim) for claim in claims if claim["high"] > claim["low"]),
+                *([_level(1)] if ratio else []),
+            ],
+        },
+    }
 
 
 def doubles(points: Sequence[float]) -> bool:
-    """Whether a sweep grows by about the same factor at each step, and at least doubles."""
+    """Whether a sweep grows by about the same factor at each step, and nearly doubles at least."""
     if len(points) < 3 or points[0] <= 0:
         return False
     steps = [after / before for before, after in pairwise(points)]
     return min(steps) >= 1.9 and max(steps) <= 1.5 * min(steps)
 
 
-def _line(one: Mapping[str, Any], number: int) -> go.Scatter:
-    look = LOOKS[one["kind"]]
-    spread = {
-        "type": "data",
-        "symmetric": False,
-        "array": [None if high is None else high - y for y, high in zip(one["y"], one["high"], strict=True)],
-        "arrayminus": [None if low is None else y - low for y, low in zip(one["y"], one["low"], strict=True)],
-        "color": look["color"],
-        "thickness": 1.5,
-        "width": 4,
+def _ticks(points: Sequence[Any], words: bool) -> dict[str, Any]:
+    if words:
+        return {"type": "category"}
+    marks = sorted(set(points))
+    kind = "log" if doubles(marks) else "linear"
+    return {"type": kind, "tickvals": marks, "ticktext": [f"{mark:g}" for mark in marks]}
+
+
+def _line(one: Mapping[str, Any], number: int, hidden: bool) -> dict[str, Any]:
+    look, kind = LOOKS[one["kind"]], one["kind"]
+    symbol = SYMBOLS[number % len(SYMBOLS)] + ("-open" if kind in HOLLOW else "")
+    line = {
+        "type": "scatter",
+        "name": one["name"],
+        "x": list(one["x"]),
+        "y": list(one["y"]),
+        "mode": "lines" if kind == "model" and len(one["x"]) > 1 else "lines+markers",
+        "line": {**look, "width": 1.5},
+        "marker": {"size": 9, "symbol": symbol, "color": look["color"]},
+        "hovertemplate": "%{y:.4g} at %{x}<extra>%{fullData.name}</extra>",
     }
-    model = one["kind"] == "model"
-    hollow = one["kind"] in {"smoke", "baseline", "other"}
-    return go.Scatter(
-        name=one["name"],
-        x=list(one["x"]),
-        y=list(one["y"]),
-        mode="lines" if model and len(one["x"]) > 1 else "lines+markers",
-        line={"color": look["color"], "dash": look["dash"], "width": 1.5},
-        marker={
-            "size": 9,
-            "symbol": SYMBOLS[number % len(SYMBOLS)] + ("-open" if hollow else ""),
-            "color": look["color"],
-        },
-        error_y=spread if any(value is not None for value in one["high"]) else None,
-        hovertemplate="%{y:.4g} at %{x}<extra>%{fullData.name}</extra>",
-    )
+    if any(value is not None for value in one["high"]):
+        line["error_y"] = _spread(one, look["color"])
+    if hidden:
+        line["visible"] = "legendonly"
+    return line
 
 
-def _claim(figure: go.Figure, claim: Mapping[str, Any], ends: Sequence[Any]) -> None:
-    if claim["high"] > claim["low"]:
-        figure.add_hrect(
-            y0=claim["low"], y1=claim["high"], fillcolor=f"var(--{claim['hue']}-tint)", line_width=0, layer="below"
-        )
-    line = {"color": f"var(--{claim['hue']})", "width": 2}
-    figure.add_trace(
-        go.Scatter(
-            name=claim["label"],
-            x=list(ends),
-            y=[claim["high"]] * len(ends),
-            mode="lines+text",
-            line=line,
-            text=[*("" for _ in ends[1:]), claim["label"]],
-            textposition="top left",
-            textfont={"color": line["color"]},
-            showlegend=False,
-            hoverinfo="name",
-        )
-    )
+def _spread(one: Mapping[str, Any], colour: str) -> dict[str, Any]:
+    def reach(ends: Sequence[float | None], sign: int) -> list[float | None]:
+        pairs = zip(one["y"], ends, strict=True)
+        return [None if end is None or y is None else max(0.0, sign * (end - y)) for y, end in pairs]
+
+    sides = {"array": reach(one["high"], 1), "arrayminus": reach(one["low"], -1)}
+    return {"type": "data", "symmetric": False, **sides, "color": colour, "thickness": 1.5, "width": 4}
+
+
+def _claim(claim: Mapping[str, Any], ends: Sequence[Any], end: int) -> dict[str, Any]:
+    hue = f"var(--{claim['hue']})"
+    text = ["" for _ in ends]
+    text[end] = claim["label"]
+    return {
+        "type": "scatter",
+        "name": claim["label"],
+        "x": list(ends),
+        "y": [claim["high"]] * len(ends),
+        "mode": "lines+text",
+        "line": {"color": hue, "width": 2},
+        "text": text,
+        "textposition": "top left" if end else "top right",
+        "textfont": {"color": hue},
+        "showlegend": False,
+        "hoverinfo": "name",
+    }
+
+
+def _band(claim: Mapping[str, Any]) -> dict[str, Any]:
+    tint = f"var(--{claim['hue']}-tint)"
+    across = {"type": "rect", "xref": "x domain", "x0": 0, "x1": 1, "y0": claim["low"], "y1": claim["high"]}
+    return {**across, "fillcolor": tint, "line": {"width": 0}, "layer": "below"}
+
+
+def _level(value: float) -> dict[str, Any]:
+    across = {"type": "line", "xref": "x domain", "x0": 0, "x1": 1, "y0": value, "y1": value}
+    return {**across, "line": {"color": "var(--edge)", "width": 1}, "layer": "below"}

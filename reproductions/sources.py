@@ -33,6 +33,11 @@ class Listing:
         return [(name, first, last) for name, (first, last) in _spans(self.code).items()] if self.first == 1 else []
 
     @property
+    def main(self) -> bool:
+        """Whether it belongs to what the page of the technique shows: the truth and the fast forms."""
+        return self.file in ORDER
+
+    @property
     def anchor(self) -> str:
         """The stem of the line anchors on the page: ``method`` of ``method.py``."""
         return self.file.removesuffix(".py").replace("_", "-")

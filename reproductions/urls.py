@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern] = [
     path("taxonomy/strategy/<slug:slug>/", taxonomy.show_strategy, name="taxonomy-strategy"),
     path("techniques/", techniques.index, name="techniques"),
     path("techniques/<slug:slug>/", technique.show, name="technique"),
+    path("techniques/<slug:slug>/code/", technique.code, name="technique-code"),
     path("techniques/<slug:slug>/run/", runs.ask, name="technique-run"),
     path("publications/", publications.index, name="publications"),
     path("publications/<slug:slug>/", publications.show, name="publication"),

@@ -24,6 +24,7 @@ LIMITS = "limits"
 def show(request: HttpRequest, slug: str) -> HttpResponse:
     """Idea, labels, trade-off, charts, article, code, run panel, runs, publications, relations, limits."""
     technique = get_object_or_404(reading.base(), slug=slug)
+    files = sources.files(slug)
     context: dict[str, Any] = {
         "technique": technique,
         "thumb": technique.technique_class.slug,
@@ -32,11 +33,19 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "relations": reading.relations(technique),
         "card": tradeoff.card(technique),
         "trade": tradeoff.sentence(technique),
-        "files": sources.files(slug),
+        "files": files,
+        "shown_files": [file for file in files if file.main],
     }
     context |= evidence(technique)
     context["panel"] = panel(request, technique, context["runs"])
     return render(request, "pages/technique.html", context)
+
+
+def code(request: HttpRequest, slug: str) -> HttpResponse:
+    """Every file of the reference implementation, each line with an address of its own."""
+    technique = get_object_or_404(Technique.objects.select_related("technique_class"), slug=slug)
+    context = {"technique": technique, "files": sources.files(slug), "thumb": technique.technique_class.slug}
+    return render(request, "pages/technique_code.html", context)
 
 
 def evidence(technique: Technique) -> dict[str, Any]:

@@ -112,6 +112,12 @@ class Sweep:
         return ", ".join(part for part in (metric, unit, direction) if part)
 
     @property
+    def heading(self) -> str:
+        """What is drawn over what."""
+        title = self.title
+        return f"{title[:1].upper()}{title[1:]}, by {self.sweep}"
+
+    @property
     def labels(self) -> list[str]:
         """The series in the legend: short where that is clear."""
         shorts = [one.short for one in self.series]

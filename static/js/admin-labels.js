@@ -1,0 +1,34 @@
+// Names for the fields that the stock admin leaves without one: cells of tabular inlines, and the boxes of select2.
+(() => {
+  "use strict";
+  const words = (element) => (element ? element.textContent.replace(/\s+/g, " ").replace(/[:?]\s*$/, "").trim() : "");
+
+  function column(field) {
+    const cell = field.closest("td");
+    const heads = field.closest("table")?.tHead?.rows[0];
+    return cell && heads ? words(heads.cells[cell.cellIndex]) : "";
+  }
+
+  function name(field) {
+    const label = field.id && document.querySelector(`label[for="${CSS.escape(field.id)}"]`);
+    return words(label) || column(field);
+  }
+
+  function nameAll() {
+    document.querySelectorAll(".tabular td :is(input, select, textarea):not([type=hidden])").forEach((field) => {
+      if (!field.labels?.length && !field.getAttribute("aria-label")) field.setAttribute("aria-label", name(field));
+    });
+    document.querySelectorAll("select.admin-autocomplete + .select2").forEach((box) => {
+      box.querySelectorAll("[role=combobox], [role=textbox], input").forEach((part) => {
+        part.removeAttribute("aria-labelledby");
+        part.setAttribute("aria-label", name(box.previousElementSibling));
+      });
+      box.querySelectorAll("ul").forEach((list) => list.setAttribute("role", "presentation"));
+    });
+  }
+
+  addEventListener("load", () => {
+    nameAll();
+    document.addEventListener("formset:added", () => setTimeout(nameAll));
+  });
+})();

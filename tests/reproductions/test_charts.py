@@ -1,0 +1,81 @@
+"""Every figure is one that Plotly accepts, and draws what it was given."""
+
+import json
+
+import plotly.graph_objects as go
+import pytest
+
+from reproductions import charts
+from techniques.charts import treemap
+
+LINE = {
+    "name": "packed, cpu",
+    "kind": "method",
+    "x": [0.25, 1.0],
+    "y": [4.0, 1.0],
+    "low": [3.5, None],
+    "high": [4.5, None],
+}
+CLAIM = {"low": 2.0, "high": 4.0, "label": "2 to 4 × over it", "hue": "serving"}
+
+
+def drawn(
+    *series: dict[str, object], ratio: bool = True, claims: tuple[dict[str, object], ...] = ()
+) -> dict[str, object]:
+    return charts.sweep(series, x_title="fill", y_title="speed-up, ×", ratio=ratio, claims=claims)
+
+
+@pytest.mark.parametrize("kind", charts.LOOKS)
+def test_plotly_accepts_every_kind_of_line(kind: str) -> None:
+    figure = drawn({**LINE, "kind": kind}, claims=(CLAIM,))
+    go.Figure(figure)
+    json.dumps(figure, allow_nan=False)
+
+
+def test_plotly_accepts_words_and_gaps() -> None:
+    go.Figure(drawn({**LINE, "x": ["short", "long"], "y": [1.0, None]}, ratio=False))
+    go.Figure(treemap([("training", "Memory", 3)], {"training": "Training", "serving": "Serving"}))
+
+
+def test_an_interval_is_drawn_from_its_point() -> None:
+    spread = go.Figure(drawn(LINE)).data[0].error_y
+    assert tuple(spread.array) == (0.5, None)
+    assert tuple(spread.arrayminus) == (0.5, None)
+
+
+def test_a_claim_is_a_band_with_its_upper_end_named() -> None:
+    figure = go.Figure(drawn(LINE, claims=(CLAIM,)))
+    assert (figure.layout.shapes[0].y0, figure.layout.shapes[0].y1) == (2.0, 4.0)
+    assert figure.data[1].y == (4.0, 4.0)
+    assert "2 to 4 × over it" in figure.data[1].text
+
+
+def test_a_smoke_test_steps_back_behind_a_measurement() -> None:
+    smoke = {**LINE, "kind": "smoke"}
+    assert go.Figure(drawn(LINE, smoke)).data[1].visible == "legendonly"
+    assert go.Figure(drawn(smoke)).data[0].visible is None
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        ([256, 512, 1024], True),
+        ([1, 4, 16, 64], True),
+        ([0.1, 0.25, 0.5, 0.75, 1.0], False),
+        ([1, 2], False),
+        ([0, 1, 2], False),
+    ],
+)
+def test_a_doubling_sweep_gets_a_log_axis(points: list[float], expected: bool) -> None:
+    assert charts.doubles(points) is expected
+    line = {**LINE, "x": points, "y": [1.0] * len(points), "low": [None] * len(points), "high": [None] * len(points)}
+    assert (drawn(line)["layout"]["xaxis"]["type"] == "log") is expected  # type: ignore[index]
+
+
+def test_the_treemap_counts_each_box_under_its_class() -> None:
+    figure = go.Figure(
+        treemap([("training", "Memory", 3), ("serving", "Memory", 1)], {"training": "T", "serving": "S"})
+    )
+    assert list(zip(figure.data[0].labels, figure.data[0].parents, figure.data[0].values, strict=True)) == [
+        ("T", "", 0), ("S", "", 0), ("Memory", "training", 3), ("Memory", "serving", 1),
+    ]  # fmt: skip
