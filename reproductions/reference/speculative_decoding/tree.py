@@ -4,7 +4,7 @@ After [specinfer], sections 4 and 5, in its simplest form: the tree is a root, t
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -62,7 +62,7 @@ def read_tree(target: Decoder, cache: KVCache, trunk: Tensor, chains: Tensor) ->
     positions = torch.cat((torch.arange(start, grown, device=trunk.device), along))
     branch = torch.arange(branches, device=trunk.device).repeat_interleave(depth)
     branch = torch.cat((torch.full((grown - start,), -1, device=trunk.device), branch))
-    with masked(target, ancestors(branch, positions)):
+    with masked(target, ancestors(branch, positions)) if depth else nullcontext():
         logits = target(torch.cat((trunk, chains.reshape(1, -1)), dim=1), cache, positions)
     choice = logits[0].argmax(-1)
     return choice[grown - start - 1], choice[grown - start :].view(branches, depth)
@@ -70,7 +70,7 @@ def read_tree(target: Decoder, cache: KVCache, trunk: Tensor, chains: Tensor) ->
 
 def keep(cache: KVCache, length: int, first: int, kept: int) -> None:
     """Move the ``kept`` tokens from slot ``first`` on to slot ``length`` on, and forget all that follows."""
-    for layer in cache.layers:
+    for layer in cache.layers if kept and first != length else ():
         for store in (layer.keys, layer.values):
             store[:, :, length : length + kept] = store[:, :, first : first + kept].clone()
         layer.positions[:, length : length + kept] = layer.positions[:, first : first + kept].clone()
