@@ -78,12 +78,15 @@ class Case:
 
 
 def cases_of(technique: Technique, size: Size, device: str) -> list[Case]:
-    """Every case of ``technique`` at ``size``: the points of each sweep, the null point among them."""
+    """Every case of ``technique`` at ``size``: the points of each sweep, the null point among them.
+
+    A sweep without points at this size gives no case.
+    """
     dtype = technique.dtypes.get(size, "fp32" if size != "gpu" else "bf16")
     cases = []
     for index, sweep in enumerate(technique.sweeps):
         points = list(sweep.points(size))
-        if sweep.null is not None and sweep.null not in points:
+        if points and sweep.null is not None and sweep.null not in points:
             points.append(sweep.null)
         for point in points:
             cases.append(_case(technique, sweep, index, point, size, device, dtype, first=point == points[0]))

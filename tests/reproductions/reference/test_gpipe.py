@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from reproductions.harness.cases import cases_of
 from reproductions.harness.spec import Place, Trace
 from reproductions.harness.world import GlooWorld
 from reproductions.reference.gpipe import benchmark, method, quality, schedule
@@ -269,6 +270,10 @@ def in_process(rank: int, size: int, store: str, answers: Any) -> None:
         answers.put([error(step, oracle(w)) for step in steps if step is not None])
     dist.barrier()
     dist.destroy_process_group()
+
+
+def test_processes_that_would_share_one_gpu_are_not_raced() -> None:
+    assert {case.sweep.name for case in cases_of(benchmark.TECHNIQUE, "gpu", "cpu")} == {"stages"}
 
 
 @pytest.mark.slow
