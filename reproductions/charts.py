@@ -14,14 +14,13 @@ LOOKS: dict[str, dict[str, Any]] = {
     "baseline": {"color": "var(--edge)", "dash": "solid"},
     "peer": {"color": "var(--ink-3)", "dash": "dash"},
     "smoke": {"color": "var(--edge)", "dash": "dot"},
-    "other": {"color": "var(--edge)", "dash": "dot"},
     "model": {"color": "var(--ink-3)", "dash": "longdash"},
 }
-HOLLOW = {"smoke", "baseline", "other"}
+HOLLOW = {"smoke", "baseline"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 FACTORS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
-# The labels of claims that lie close together start from different ends, so that none hides another.
-ENDS = (-1, 0)
+# Two labels of claims at one end of the chart hide each other when the claims are nearer than this factor.
+APART = 1.25
 
 
 def sweep(
@@ -35,13 +34,13 @@ def sweep(
     points = [x for one in series for x in one["x"]]
     words = any(isinstance(x, str) for x in points)
     ends = list(dict.fromkeys(points)) if words else [min(points), max(points)]
-    measured = any(one["kind"] not in {"smoke", "other", "model"} for one in series)
+    measured = any(one["kind"] not in {"smoke", "model"} for one in series)
     lines = [_line(one, number, hidden=measured and one["kind"] == "smoke") for number, one in enumerate(series)]
     y_axis: dict[str, Any] = {"title": {"text": "<br>".join(wrap(y_title, 44))}}
     if ratio:
         y_axis |= {"type": "log", "tickvals": list(FACTORS), "ticktext": [f"{factor:g} ×" for factor in FACTORS]}
     return {
-        "data": [*lines, *(_claim(claim, ends, ENDS[n % 2]) for n, claim in enumerate(claims))],
+        "data": [*lines, *_claims(claims, ends)],
         "layout": {
             "hovermode": "closest",
             "height": 360 + 20 * len(series),
@@ -100,23 +99,37 @@ def _spread(one: Mapping[str, Any], colour: str) -> dict[str, Any]:
     return {"type": "data", "symmetric": False, **sides, "color": colour, "thickness": 1.5, "width": 4}
 
 
-def _claim(claim: Mapping[str, Any], ends: Sequence[Any], end: int) -> dict[str, Any]:
+def _claims(claims: Sequence[Mapping[str, Any]], ends: Sequence[Any]) -> list[dict[str, Any]]:
+    """The upper ends of the claims, each labelled where there is room, else in the legend."""
+    taken: dict[int, list[float]] = {-1: [], 0: []}
+    drawn = []
+    for claim in sorted(claims, key=lambda claim: -claim["high"]):
+        free = (end for end, highs in taken.items() if all(high / claim["high"] >= APART for high in highs))
+        end = next(free, None)
+        drawn.append(_claim(claim, ends, end))
+        if end is not None:
+            taken[end].append(claim["high"])
+    return drawn
+
+
+def _claim(claim: Mapping[str, Any], ends: Sequence[Any], end: int | None) -> dict[str, Any]:
     hue = f"var(--{claim['hue']})"
-    text = ["" for _ in ends]
-    text[end] = claim["label"]
-    return {
+    line = {
         "type": "scatter",
         "name": claim["label"],
         "x": list(ends),
         "y": [claim["high"]] * len(ends),
-        "mode": "lines+text",
+        "mode": "lines",
         "line": {"color": hue, "width": 2},
-        "text": text,
-        "textposition": "top left" if end else "top right",
-        "textfont": {"color": hue},
-        "showlegend": False,
+        "showlegend": end is None,
         "hoverinfo": "name",
     }
+    if end is None:
+        return line
+    text = ["" for _ in ends]
+    text[end] = claim["label"]
+    place = {"textposition": "top left" if end else "top right", "textfont": {"color": hue}}
+    return {**line, "mode": "lines+text", "text": text, **place}
 
 
 def _band(claim: Mapping[str, Any]) -> dict[str, Any]:

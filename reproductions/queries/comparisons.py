@@ -36,6 +36,8 @@ def compare(claim: Claim, run: Run | None, best: Measurement | None) -> Comparis
 def differences(claim: Claim, run: Run) -> Iterable[str]:
     """What a like-for-like measurement of ``claim`` would need that ``run`` does not show."""
     need = claim.like_for_like
+    if not need:
+        yield "what a like-for-like run would need is not reported"
     device = run.device
     if device is None:
         yield "the device of the run is unknown"

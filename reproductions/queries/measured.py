@@ -12,8 +12,8 @@ SPEEDUP, MODEL = "speedup", "claimed_gain"
 # Counted for every technique; they stand in the table, and what the technique is about stands in the charts.
 COUNTED = frozenset({"time", "flops", "wire_bytes", "peak_memory", MODEL})
 # When a chart has more series than it can show, the first of these stay: a smoke test before a peer, so that a run that
-# was just asked for is seen; the peers of a smoke test are of the least use.
-RANKS = {"method": 0, "smoke": 1, "model": 2, "baseline": 3, "peer": 4, "other": 5}
+# was just asked for is seen.
+RANKS = {"method": 0, "smoke": 1, "model": 2, "baseline": 3, "peer": 4}
 MOST_SERIES = 6
 MOST_CHARTS = 5
 
@@ -134,7 +134,7 @@ def sweeps(runs: Sequence[Run], rows: Iterable[Measurement]) -> list[Sweep]:
     by_run = {run.pk: run for run in runs}
     order = {run.pk: number for number, run in enumerate(runs)}
     found: dict[tuple[str, str, str], Sweep] = {}
-    drawn = [row for row in rows if row.metric == MODEL or row.metric not in COUNTED]
+    drawn = [row for row in rows if _drawn(row, by_run[row.run_id])]
     for row in sorted(drawn, key=lambda row: (RANKS[_kind(row, by_run[row.run_id])], order[row.run_id], row.position)):
         metric = SPEEDUP if row.metric == MODEL else row.metric
         named = f"{metric}, {row.detail}" if row.detail else metric
@@ -151,6 +151,13 @@ def sweeps(runs: Sequence[Run], rows: Iterable[Measurement]) -> list[Sweep]:
     return charts
 
 
+def _drawn(row: Measurement, run: Run) -> bool:
+    # Of a smoke test only the method itself: it shows that something came back, and compares with nothing.
+    if run.smoke and row.role != row.Role.METHOD:
+        return False
+    return row.metric == MODEL or row.metric not in COUNTED
+
+
 def _only_one_model(chart: Sweep) -> None:
     # The model depends on the workload alone, so one line of it is enough: that of the first run.
     models = [one for one in chart.series if one.kind == "model"]
@@ -161,7 +168,7 @@ def _kind(row: Measurement, run: Run) -> str:
     if row.metric == MODEL:
         return "model"
     if run.smoke:
-        return "smoke" if row.role == row.Role.METHOD else "other"
+        return "smoke"
     return str(row.role)
 
 

@@ -27,8 +27,7 @@
     });
   }
 
-  addEventListener("load", () => {
-    nameAll();
-    document.addEventListener("formset:added", () => setTimeout(nameAll));
-  });
+  document.addEventListener("formset:added", () => setTimeout(nameAll));
+  // jQuery runs its callbacks in the order they were given, so the boxes of select2 are there by then.
+  if (window.django?.jQuery) window.django.jQuery(nameAll);
 })();

@@ -79,3 +79,15 @@ def test_the_treemap_counts_each_box_under_its_class() -> None:
     assert list(zip(figure.data[0].labels, figure.data[0].parents, figure.data[0].values, strict=True)) == [
         ("T", "", 0), ("S", "", 0), ("Memory", "training", 3), ("Memory", "serving", 1),
     ]  # fmt: skip
+
+
+def test_labels_of_close_claims_do_not_hide_each_other() -> None:
+    claims = tuple({**CLAIM, "high": high, "label": f"{high}"} for high in (4.0, 3.9, 3.8, 1.5))
+    lines = go.Figure(drawn(LINE, claims=claims)).data[1:]
+    assert [line.showlegend for line in lines] == [False, False, True, False]
+    assert [next((place for place, text in enumerate(line.text or ()) if text), None) for line in lines] == [
+        1,
+        0,
+        None,
+        1,
+    ]
