@@ -52,7 +52,7 @@ class StrategyAdmin(TreeAdmin):
     @admin.display(description="name")
     def indented_title(self, instance: Any, *, ellipsize: bool = True) -> SafeString:
         """The name at its depth, by a class: the policy blocks the inline style of the library's own column."""
-        return format_html('<div class="box-text depth-{}">{}</div>', min(instance.tree_depth, DEEPEST), instance)
+        return format_html('<div class="depth-{}">{}</div>', min(instance.tree_depth, DEEPEST), instance)
 
 
 class PublicationInline(admin.TabularInline):
