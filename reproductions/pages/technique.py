@@ -37,6 +37,9 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "shown_files": [file for file in files if file.main],
     }
     context |= evidence(technique)
+    context["machine"] = next(
+        (run.device for run in context["runs"] if run.origin == run.Origin.SITE and run.device), ""
+    )
     context["panel"] = panel(request, technique, context["runs"])
     return render(request, "pages/technique.html", context)
 

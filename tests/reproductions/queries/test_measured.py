@@ -1,0 +1,103 @@
+"""From rows of measurements to charts and tables."""
+
+import pytest
+
+from reproductions.models import Measurement, Run
+from reproductions.queries import measured
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+SPEED = {"metric": "speedup", "unit": "x", "better": "higher"}
+
+
+@pytest.fixture
+def run() -> Run:
+    return factories.run(factories.technique(), device=factories.device(name="A laptop"))
+
+
+def charts(*runs: Run) -> list[measured.Sweep]:
+    return measured.sweeps(runs, list(measured.pooled(run.pk for run in runs)))
+
+
+def test_a_point_that_was_not_measured_is_empty_and_a_failed_one_says_so(run: Run) -> None:
+    factories.measurement(run, point="1", point_value=1, median=2.0, **SPEED)
+    factories.measurement(run, point="2", point_value=2, median=None, ci_low=None, ci_high=None, **SPEED)
+    factories.measurement(run, point="1", point_value=1, variant="other", **SPEED)
+    (chart,) = charts(run)
+    (_, first), (_, second) = chart.table
+    assert [cell and cell.text for cell in first] == ["2.00 ×", "0.0100 ×"]
+    assert [cell and cell.text for cell in second] == ["failed", None]
+
+
+def test_points_stand_in_the_order_of_their_numbers(run: Run) -> None:
+    for point in (10, 9, 100):
+        factories.measurement(run, point=str(point), point_value=point, **SPEED)
+    assert [point.text for point in charts(run)[0].points] == ["9", "10", "100"]
+
+
+def test_only_pooled_rows_and_never_the_race_against_itself(run: Run) -> None:
+    factories.measurement(run, process=0, **SPEED)
+    factories.measurement(run, role=Measurement.Role.NULL, **SPEED)
+    assert charts(run) == []
+
+
+def test_an_interval_that_spans_one_is_no_difference(run: Run) -> None:
+    factories.measurement(run, median=1.02, ci_low=0.98, ci_high=1.05, **SPEED)
+    factories.measurement(run, point="2", median=1.2, ci_low=1.1, ci_high=1.3, **SPEED)
+    assert [cells[0] and cells[0].no_difference for _, cells in charts(run)[0].table] == [True, False]
+
+
+def test_the_speed_up_comes_first_and_what_is_counted_stands_in_no_chart(run: Run) -> None:
+    for metric in ("perplexity", "time", "flops", "peak_memory", "speedup"):
+        factories.measurement(run, metric=metric)
+    assert [chart.metric for chart in charts(run)] == ["speedup", "perplexity"]
+
+
+def test_the_paper_s_model_is_drawn_once_and_never_alone(run: Run) -> None:
+    other = factories.run(run.technique, size="gpu")
+    for one in (run, other):
+        factories.measurement(one, metric="claimed_gain", variant="paper's model", unit="x")
+    assert charts(run, other) == []
+    factories.measurement(run, **SPEED)
+    assert [series.kind for series in charts(run, other)[0].series] == ["method", "model"]
+
+
+def test_a_smoke_test_keeps_its_place_before_the_peers(run: Run) -> None:
+    smoke = factories.run(run.technique, size="tiny")
+    factories.measurement(run, **SPEED)
+    factories.measurement(smoke, **SPEED)
+    factories.measurement(smoke, role="peer", variant="library", **SPEED)
+    for number in range(9):
+        factories.measurement(run, role="peer", variant=f"peer {number}", **SPEED)
+    series = charts(run, smoke)[0].series
+    assert [one.kind for one in series] == ["method", "smoke", *["peer"] * 4]
+    assert "smoke, not a measurement" in series[1].name
+
+
+def test_the_legend_names_the_device_only_where_it_must(run: Run) -> None:
+    other = factories.run(run.technique, device=factories.device(name="A desk"))
+    factories.measurement(run, **SPEED)
+    factories.measurement(run, role="peer", variant="library", **SPEED)
+    factories.measurement(other, **SPEED)
+    assert charts(run, other)[0].labels == ["packed, cpu, A laptop", "packed, cpu, A desk", "library, cpu"]
+
+
+def test_the_best_is_the_method_s_own_and_away_from_the_null_point(run: Run) -> None:
+    factories.measurement(run, median=2.0, **SPEED)
+    factories.measurement(run, median=9.0, null_point=True, **SPEED)
+    factories.measurement(run, median=8.0, role="peer", **SPEED)
+    factories.measurement(run, median=None, **SPEED)
+    found = measured.best(measured.pooled([run.pk]))
+    assert found is not None
+    assert found.median == 2.0
+    assert measured.best([]) is None
+
+
+def test_a_table_has_a_line_for_each_point_and_variant(run: Run) -> None:
+    factories.measurement(run)
+    factories.measurement(run, **SPEED)
+    factories.measurement(run, role="baseline", variant="padded")
+    (table,) = measured.tables(measured.pooled([run.pk]))
+    assert table.columns == [("time", ""), ("speedup", "")]
+    lines = [(variant, role, [cell and cell.text for cell in cells]) for _, variant, role, cells in table.rows]
+    assert lines == [("packed", "method", ["10.0 ms", "0.0100 ×"]), ("padded", "baseline", ["10.0 ms", None])]
