@@ -13,6 +13,8 @@ from review.models import Publication
 from techniques.models import CatalogueReport
 
 OK = "ok"
+# No fault: a part that cannot be judged now does not degrade the whole.
+UNKNOWN = "unknown"
 
 
 @never_cache
@@ -24,7 +26,8 @@ def show(request: HttpRequest) -> JsonResponse:
         broken = {"database": "does not answer"}
         return JsonResponse({"status": "down", "version": settings.VERSION, "parts": broken}, status=503)
     parts["benchmarks"] = OK if settings.TORCH_INSTALLED else "torch is not installed: runs cannot start here"
-    status = OK if set(parts.values()) == {OK} else "degraded"
+    known = {state for state in parts.values() if not state.startswith(UNKNOWN)}
+    status = "degraded" if known - {OK} else OK
     return JsonResponse({"status": status, "version": settings.VERSION, "parts": parts})
 
 
@@ -37,7 +40,7 @@ def worker() -> str:
         return OK
     if Run.objects.filter(status=Run.Status.QUEUED, asked_at__lt=lease).exists():
         return "runs are waiting and no worker takes them"
-    return "unknown: no run is at work, and an idle worker leaves no heartbeat"
+    return f"{UNKNOWN}: no run is at work, and an idle worker leaves no heartbeat"
 
 
 def catalogue() -> str:

@@ -29,8 +29,15 @@ def test_all_well(client, settings):
     assert set(parts(client).values()) == {"ok"}
 
 
-def test_an_idle_worker_is_unknown_and_no_fault_is_invented(client):
+def test_an_idle_worker_is_unknown_and_no_fault_is_invented(client, settings):
+    settings.TORCH_INSTALLED = True
+    factories.publication()
     assert parts(client)["worker"].startswith("unknown")
+    assert parts(client)["status"] == "ok"
+
+
+def test_an_empty_catalogue_is_degraded(client):
+    assert parts(client)["catalogue"].startswith("empty")
     assert parts(client)["status"] == "degraded"
 
 
