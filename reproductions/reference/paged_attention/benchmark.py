@@ -84,23 +84,9 @@ def decode_quality(w: Decode) -> list[Quality]:
 
 def kernels() -> Sequence[Kernel]:
     """The attention kernel as it runs at size gpu."""
-    from reproductions.reference.paged_attention.kernel import TILE, paged_attention_kernel
+    from reproductions.reference.paged_attention.kernel import specialisations
 
-    numbers = ("block", "stride_table", "stride_slot")
-    return [
-        Kernel(
-            name="paged_attention",
-            function=paged_attention_kernel,
-            signature={
-                **dict.fromkeys(("q", "k", "v", "out"), "*bf16"),
-                **dict.fromkeys(("table", "lengths"), "*i32"),
-                "scale": "fp32",
-                **dict.fromkeys(numbers, "i32"),
-            },
-            constants={"HEADS": 32, "GROUP": 4, "SIZE": 128, "ROWS": 16, "SIZE_BLOCK": 128, "TILE": TILE},
-            divisible=("q", "k", "v", "out", "stride_slot"),
-        )
-    ]
+    return specialisations()
 
 
 SERVING = Sweep(

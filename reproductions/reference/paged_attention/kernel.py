@@ -10,6 +10,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from reproductions.harness.spec import Kernel
+
 TILE = 64  # tokens a turn
 LOG2E = 1.4426950408889634  # the kernel works with powers of two
 
@@ -94,3 +96,21 @@ def paged_attention(q: Tensor, k: Tensor, v: Tensor, table: Tensor, lengths: Ten
         num_stages=2,
     )
     return out
+
+
+def specialisations() -> list[Kernel]:
+    """The kernel as it runs at size gpu: bf16, 32 query heads of size 128 on 8 key heads."""
+    return [
+        Kernel(
+            name="paged_attention",
+            function=paged_attention_kernel,
+            signature={
+                **dict.fromkeys(("q", "k", "v", "out"), "*bf16"),
+                **dict.fromkeys(("table", "lengths"), "*i32"),
+                "scale": "fp32",
+                **dict.fromkeys(("block", "stride_table", "stride_slot"), "i32"),
+            },
+            constants={"HEADS": 32, "GROUP": 4, "SIZE": 128, "ROWS": 16, "SIZE_BLOCK": 128, "TILE": TILE},
+            divisible=("q", "k", "v", "out", "stride_slot"),
+        )
+    ]

@@ -23,5 +23,5 @@ times as fast. A token tree judges several continuations in the same pass; a mas
 Letters: P tokens of a prompt, gamma proposals a step, V vocabulary, K branches of the tree, T tokens of one pass.
 
 Sizes: ``tiny`` random models of V 32, C 32, P 7, 19 new tokens; ``cpu`` and ``gpu`` the testbed's house models, which
-read bytes: V 256, target 1.8 M parameters, draft 0.2 M, P 48, 48 and 128 new tokens.
+read bytes: V 256, target 1.8 M parameters, draft 0.2 M, P 48, 40 and 128 new tokens.
 """

@@ -12,7 +12,7 @@ from reproductions.testbed.text import manual
 from reproductions.testbed.transformer import Decoder, ModelConfig
 from reproductions.testbed.weights import load_house
 
-SHAPES: dict[Size, tuple[int, int, int]] = {"tiny": (3, 7, 19), "cpu": (2, 48, 48), "gpu": (2, 48, 128)}
+SHAPES: dict[Size, tuple[int, int, int]] = {"tiny": (3, 7, 19), "cpu": (2, 48, 40), "gpu": (2, 48, 128)}
 """Prompts, P, and new tokens a prompt."""
 
 TINY = ModelConfig(vocab=32, width=32, layers=2, heads=4, kv_heads=2, hidden=48)
