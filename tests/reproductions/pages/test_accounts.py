@@ -1,5 +1,7 @@
 """Signing in and out, the password, and what a refused visitor reads."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -71,3 +73,11 @@ def test_a_fault_of_ours_is_calm_and_stands_alone(client: Client, monkeypatch: p
     assert response.status_code == 500
     assert "Something went wrong on our side" in response.content.decode()
     assert "secret detail" not in response.content.decode()
+
+
+def test_the_sign_out_button_carries_its_token() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(factories.user())
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get("/").content.decode())
+    assert token is not None
+    assert client.post("/logout/", {"csrfmiddlewaretoken": token[1]}).status_code == 302

@@ -73,3 +73,10 @@ def test_nothing_found_is_a_written_state(client: Client, catalogue: None) -> No
     text = client.get("/techniques/?class=inference&strategy=leaf").content.decode()
     assert "No technique has all of that." in text
     assert "Show all" in text
+
+
+def test_a_choice_does_not_hide_the_others_of_its_axis(client: Client, catalogue: None) -> None:
+    assert {choice: n for choice, n in counts(client, "?class=training").items() if "class=" in choice} == {
+        "class=training": 2,
+        "class=inference": 1,
+    }
