@@ -1,6 +1,7 @@
 """The fresh processes of a run, one after the other, watched from outside."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -42,13 +43,21 @@ class Findings:
         return [outcome["case"] for outcome in self.results[0]["outcomes"]] if self.results else []
 
 
-def measure(jobs: list[Job], patience: float, reporter: Reporter) -> Findings:
-    """Run the jobs in fresh processes, one after the other; ``patience`` is in seconds for each."""
-    findings = Findings()
+def measure(jobs: list[Job], patience: float, reporter: Reporter, deadline: float = math.inf) -> Findings:
+    """Run the jobs in fresh processes, one after the other; ``patience`` is in seconds for each.
+
+    ``deadline`` is a moment of ``time.monotonic``: no further process is started when it would not end before.
+    """
+    findings, longest = Findings(), 0.0
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         for job in jobs:
+            start = time.monotonic()
+            if findings.results and start + longest > deadline:
+                reporter.log(f"{len(jobs) - job.index} of {len(jobs)} processes are left out: the time is used up")
+                break
             out = Path(folder) / f"{job.index}.json"
-            trouble = _child(job, out, reporter, len(jobs), patience + STARTING)
+            trouble = _child(job, out, reporter, len(jobs), min(patience + STARTING, max(1.0, deadline - start)))
+            longest = max(longest, time.monotonic() - start)
             result = json.loads(out.read_text(encoding="utf-8")) if out.exists() and not trouble else {}
             trouble = trouble or result.get("crash", "")
             if trouble:

@@ -10,7 +10,7 @@ from . import gate, independence, passes, race, virtual, work
 from .agreement import Verdict
 from .cases import Case, untimed_reason, why_absent
 from .crew import Crew
-from .passes import Outcome, Task, failure, gate_row, named, value_row
+from .passes import Outcome, Task, failure, gate_row, lacks, named, said, value_row
 from .spec import Batch, Output, Trace
 
 WORKLOADS = 3  # two for the gate and the race, one that no method sees before the last watch
@@ -49,7 +49,7 @@ def hold(
         passed = _runners(case, passed, outcome)
         _race(case, race.run(case, passed, crew, true, task.plan, rng), task.plan, outcome)
         passed = [n for n in passed if any(r["method"] == case.entrants[n].name for r in outcome.times)]
-    if case.clock != "virtual":
+    if case.clock != "virtual" and task.index == 0:  # a method does not change between processes
         passed = _watch_effort(case, crew, passed, outcome, note)
     if task.plan is not None and task.index == 0:
         outcome.rows += passes.properties(case, crew)
@@ -78,8 +78,7 @@ def _gates(
                 case, entrant.name, _caller(crew, number, entrant.compiles, outcome, case), true, crew.load
             )
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"[:500]
-            row = failure(case, entrant, reason, missing=isinstance(error, ImportError | NotImplementedError))
+            row = failure(case, entrant, said(error), lacking=lacks(entrant, error))
             (outcome.gates if "passed" in row else outcome.absent).append(row)
             crew.restore()
             continue

@@ -67,7 +67,7 @@ class BrokenGroup(BaseException):  # not an Exception: the gate must not take it
     """An entrant failed in the lead rank, so that the ranks no longer stand at the same place."""
 
     def __init__(self, entrant: int, error: Exception) -> None:
-        super().__init__(f"{type(error).__name__}: {error}")
+        super().__init__(" ".join(f"{type(error).__name__}: {error}".split())[:500])
         self.entrant, self.error = entrant, error
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from . import limit
 from .agreement import Verdict
 from .cases import Case, Entrant
@@ -113,9 +115,20 @@ def describe(case: Case, crew: Crew, device_name: str) -> Row:
     return row
 
 
-def failure(case: Case, entrant: Entrant, reason: str, *, missing: bool) -> Row:
-    """The row of an entrant that could not be run: absent for a peer that lacks something, else a failed gate."""
-    if entrant.role == "peer" and missing:
+def lacks(entrant: Entrant, error: Exception) -> bool:
+    """Whether an entrant raised because something is not here: memory, or, for a peer, its library."""
+    library = isinstance(error, ImportError | NotImplementedError) and entrant.role == "peer"
+    return library or isinstance(error, torch.OutOfMemoryError)
+
+
+def said(error: Exception) -> str:
+    """An exception in one line of at most 500 letters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+
+
+def failure(case: Case, entrant: Entrant, reason: str, *, lacking: bool) -> Row:
+    """The row of an entrant that raised: absent where it lacks something, else a failed gate."""
+    if lacking:
         return {"name": entrant.name, "reason": reason, **case.key}
     return gate_row(case, entrant, Verdict(False, reason=reason))
 

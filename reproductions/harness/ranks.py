@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .cases import Case
-from .passes import Outcome, Row, Task, failure
+from .passes import Outcome, Row, Task, failure, lacks, said
 
 PATIENCE = {"tiny": 60.0, "cpu": 600.0, "gpu": 600.0}  # seconds without a word from the lead before the group is ended
 GRACE = 2.0
@@ -50,7 +50,7 @@ def hold_in_group(case: Case, post: Post, note: Callable[[str], None]) -> Outcom
         if answer["entrant"] is None or answer["entrant"] in broken:
             raise RuntimeError(answer["reason"])
         entrant = case.entrants[answer["entrant"]]
-        broken[answer["entrant"]] = failure(case, entrant, answer["reason"], missing=answer["missing"])
+        broken[answer["entrant"]] = failure(case, entrant, answer["reason"], lacking=answer["lacking"])
 
 
 def _one_group(post: Post, note: Callable[[str], None]) -> dict[str, Any]:
@@ -113,8 +113,8 @@ def _listen(post: Post, ends: list[Connection], note: Callable[[str], None]) -> 
             else:
                 others.append(message["reason"])
     if not answer:
-        answer = {"kind": "broken", "entrant": None, "reason": "the group died or hangs", "missing": False}
-    if others and not answer["missing"]:
+        answer = {"kind": "broken", "entrant": None, "reason": "the group died or hangs", "lacking": False}
+    if others and not answer["lacking"]:
         answer["reason"] = others[0]
     return answer
 
@@ -131,8 +131,8 @@ def _rank(post: Post, rank: int, store: str, end: Connection) -> None:
     try:
         _serve(post, rank, end)
     except Exception as error:
-        reason = f"rank {rank}: {type(error).__name__}: {error}"[:500]
-        end.send({"kind": "broken", "entrant": None, "reason": reason, "missing": False})
+        reason = f"rank {rank}: {said(error)}"
+        end.send({"kind": "broken", "entrant": None, "reason": reason, "lacking": False})
         os._exit(1)
     dist.destroy_process_group()
 
@@ -152,12 +152,14 @@ def _serve(post: Post, rank: int, end: Connection) -> None:
         return
     try:
         crew = Lead(case, post.task.seed, contest.workloads_for(case), world)
-        said = contest.hold(case, post.task, crew, lambda text: end.send({"kind": "note", "text": text}), post.skip)
+        found_out = contest.hold(
+            case, post.task, crew, lambda text: end.send({"kind": "note", "text": text}), post.skip
+        )
         crew.stop()
-        end.send({"kind": "outcome", "outcome": asdict(said)})
+        end.send({"kind": "outcome", "outcome": asdict(found_out)})
     except BrokenGroup as broken:
-        missing = isinstance(broken.error, ImportError)
-        end.send({"kind": "broken", "entrant": broken.entrant, "reason": str(broken)[:500], "missing": missing})
+        lacking = lacks(case.entrants[broken.entrant], broken.error)
+        end.send({"kind": "broken", "entrant": broken.entrant, "reason": str(broken), "lacking": lacking})
 
 
 def _end_with(end: Connection) -> None:

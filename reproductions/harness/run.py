@@ -2,6 +2,7 @@
 together.
 """
 
+import math
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -17,10 +18,15 @@ from .process import Job
 from .progress import Reporter
 from .provenance import commit_and_dirty, digests
 
+BUSY_GPU = 10  # percent
+
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line. ``budget`` is in seconds of racing; 0 asks for that of the size."""
+    """What was asked for on the command line. ``budget`` is in seconds of racing; 0 asks for that of the size.
+
+    ``deadline`` is a moment of ``time.monotonic`` at which the run must have ended, with fewer processes if need be.
+    """
 
     slug: str
     size: str
@@ -31,6 +37,7 @@ class Request:
     budget: float = 0.0
     command: str = ""
     wait: float = quiet.WAIT
+    deadline: float = math.inf
 
 
 def run(request: Request, reporter: Reporter) -> dict[str, Any]:
@@ -44,10 +51,17 @@ def run(request: Request, reporter: Reporter) -> dict[str, Any]:
             Job(request.slug, request.size, device_for(request.size), seed, index, budget / count, str(request.root))
             for index in range(count)
         ]
-        findings = measure(jobs, PATIENCE * budget / count, reporter)
+        findings = measure(jobs, PATIENCE * budget / count, reporter, request.deadline)
     reporter.state("storing")
-    noisy = "" if request.size == "tiny" else noisy or watch.verdict()
+    noisy = "" if request.size == "tiny" else noisy or watch.verdict() or _busy_gpu(findings)
     return _record(request, findings, seed, started, noisy)
+
+
+def _busy_gpu(findings: Findings) -> str:
+    """Why the GPU was not ours alone, by what it did before our first process; nothing where nobody can tell."""
+    before = findings.results[0]["before"].get("gpu", {}) if findings.results else {}
+    used = before.get("utilization.gpu", "0")
+    return f"the GPU was {used} % busy before the run" if used.isdigit() and int(used) > BUSY_GPU else ""
 
 
 def now() -> str:

@@ -1,6 +1,7 @@
 """``run``: one record to its file, or all techniques to a folder within a budget."""
 
 import json
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from .run import Request, run
 
 FINE, FAILED, NOTHING = 0, 1, 3
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+LATE = 1.5  # times its share may a technique take before it is ended
 SPARE = 40.0  # seconds that a technique needs beside its races: imports, gates, passes
 
 
@@ -34,12 +36,14 @@ def run_all(request: Request, folder: Path, reporter: Reporter) -> int:
     start, statuses = time.monotonic(), []
     slugs = _least_measured(request)
     for number, slug in enumerate(slugs):
-        left = request.budget - (time.monotonic() - start) if request.budget else float("inf")
-        share = min(left / (len(slugs) - number) - SPARE, BUDGETS[request.size])
+        left = request.budget - (time.monotonic() - start) if request.budget else math.inf
+        fair = left / (len(slugs) - number)
+        share = min(fair - SPARE, BUDGETS[request.size])
         if share < SPARE / 4:
             reporter.log(f"{slug} and what follows it is left out: {max(0.0, left):.0f} s are too little")
             break
-        one = replace(request, slug=slug, run_id="", budget=share)
+        deadline = time.monotonic() + min(left, LATE * fair)
+        one = replace(request, slug=slug, run_id="", budget=share, deadline=deadline)
         found = run(one, reporter)
         path = folder / f"{slug}-{record.file_name(found)}"
         record.write(found, path)

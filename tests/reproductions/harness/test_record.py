@@ -78,20 +78,20 @@ def test_null_is_a_figure_that_failed() -> None:
 
 
 def setting(path: str, value: Any) -> Change:
-    def change(found: dict[str, Any]) -> None:
+    def change(found: Any) -> None:
         *way, last = path.split(".")
         for step in way:
-            found = found[int(step)] if step.isdigit() else found[step]  # type: ignore[call-overload]
+            found = found[int(step)] if step.isdigit() else found[step]
         found[last] = value
 
     return change
 
 
 def without(path: str) -> Change:
-    def change(found: dict[str, Any]) -> None:
+    def change(found: Any) -> None:
         *way, last = path.split(".")
         for step in way:
-            found = found[int(step)] if step.isdigit() else found[step]  # type: ignore[call-overload]
+            found = found[int(step)] if step.isdigit() else found[step]
         del found[last]
 
     return change

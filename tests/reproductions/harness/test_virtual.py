@@ -3,7 +3,7 @@
 import pytest
 
 from reproductions.harness import virtual
-from reproductions.harness.spec import Event, Trace
+from reproductions.harness.spec import Event, Technique, Trace
 from tests.reproductions.harness.bench import hold, technique
 
 GOOD = Trace([Event(0, 0.0, 1.0, "a"), Event(1, 0.5, 2.0, "b"), Event(0, 1.0, 1.5, "c")], {"a (s)": 1.0})
@@ -44,7 +44,7 @@ def parallel(jobs: int) -> Trace:
     return Trace([Event(j, 0.0, 1.0) for j in range(jobs)])
 
 
-def swept(oracle: object) -> object:
+def swept(oracle: object) -> Technique:
     methods = {"serial": serial, "parallel": parallel}
     return technique(methods, make=lambda place, jobs: jobs, clock="virtual", oracle=oracle)
 

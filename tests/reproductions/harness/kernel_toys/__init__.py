@@ -1,0 +1,1 @@
+"""A technique with kernels, for the tests of compiler and interpreter."""
