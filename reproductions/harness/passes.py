@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from . import limit
+from . import limit, nest
 from .agreement import Verdict
 from .cases import Case, Entrant
 from .crew import Crew
@@ -99,8 +99,6 @@ def head(case: Case) -> Row:
 
 def describe(case: Case, crew: Crew, device_name: str) -> Row:
     """The case as the record tells it: dtype, ranks, clock, shapes of the workload, least work, least time."""
-    from . import nest
-
     batch = crew.load(0)
     row = head(case)
     row["shapes"] = {path: list(t.shape) for path, t in nest.tensors(batch)[:40]}

@@ -50,7 +50,7 @@ def main(text: str, out: Path) -> int:
 
 def measure(job: Job, reporter: Reporter) -> dict[str, Any]:
     """Hold every case of the technique; ``passes.Outcome`` says what comes back for each."""
-    import torch
+    import torch  # only here: the parent of a run reads this module and must start, and stop, without it
 
     from . import arena, discovery, fingerprint
     from .cases import cases_of

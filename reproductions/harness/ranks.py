@@ -16,8 +16,14 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-from .cases import Case
+import torch
+import torch.distributed as dist
+
+from . import contest, discovery
+from .cases import Case, cases_of
+from .crew import BrokenGroup, Lead, follow
 from .passes import Outcome, Row, Task, failure, lacks, said
+from .world import GlooWorld
 
 PATIENCE = {"tiny": 60.0, "cpu": 600.0, "gpu": 600.0}  # seconds without a word from the lead before the group is ended
 GRACE = 2.0
@@ -122,9 +128,6 @@ def _listen(post: Post, ends: list[Connection], note: Callable[[str], None]) -> 
 def _rank(post: Post, rank: int, store: str, end: Connection) -> None:
     """One rank's life."""
     _end_with(end)
-    import torch
-    import torch.distributed as dist
-
     torch.set_num_threads(1)
     limit = timedelta(seconds=PATIENCE[post.size])
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=post.ranks, timeout=limit)
@@ -138,11 +141,6 @@ def _rank(post: Post, rank: int, store: str, end: Connection) -> None:
 
 
 def _serve(post: Post, rank: int, end: Connection) -> None:
-    from . import contest, discovery
-    from .cases import cases_of
-    from .crew import BrokenGroup, Lead, follow
-    from .world import GlooWorld
-
     found = discovery.load(post.slug, Path(post.root))
     assert found.technique is not None
     case = cases_of(found.technique, post.size, post.device)[post.number]  # type: ignore[arg-type]

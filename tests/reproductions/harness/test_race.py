@@ -1,5 +1,6 @@
 """The race: order, rounds, ambushes, and what it does with those that fail."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -121,3 +122,12 @@ def test_without_a_null_point_the_baseline_runs_against_itself() -> None:
 def test_the_null_point_is_raced_at_every_size(size: Any) -> None:
     made = technique({"one": honest}, sweep=Sweep("rows", (7,), (8, 9), (9,), null=5))
     assert [case.point for case in cases_of(made, size, "cpu") if case.null_point] == [5]
+
+
+def test_the_harness_can_weigh_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the share is small is for a quiet machine to say (``make bench``); that it is measured is said here."""
+    from reproductions.harness import overhead
+
+    monkeypatch.setattr(overhead, "SECONDS", 0.002)
+    assert math.isfinite(overhead.overhead(rounds=3))
+    assert overhead.CALLS["spent"] > 0.002 * 2 * 5
