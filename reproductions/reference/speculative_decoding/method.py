@@ -39,6 +39,8 @@ def judge(p: Tensor, q: Tensor, x: Tensor, generator: Generator | None = None) -
 
     ``p`` [gamma + 1, V] are the target's distributions, ``q`` [gamma, V] the draft's, which ``x`` was drawn from.
     """
+    if not len(x):
+        return 0, draw(p[0], generator)
     luck = torch.rand(len(x), generator=generator, device=p.device, dtype=p.dtype)
     kept = int((luck < keep_probability(p[:-1], q, x)).long().cumprod(0).sum())
     return kept, draw(p[kept] if kept == len(x) else residual(p[kept], q[kept]), generator)
