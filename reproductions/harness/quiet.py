@@ -7,6 +7,7 @@ there is no /proc, the load average stands in for it before a run, and nothing i
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 WAIT = 60.0  # seconds a loaded machine is waited for
@@ -46,16 +47,16 @@ def _below(number: int, root: int, parents: dict[int, int]) -> bool:
     return number == root
 
 
-def others(seconds: float = LOOK) -> float | None:
+def others(seconds: float = LOOK, pause: Callable[[float], object] = time.sleep) -> float | None:
     """Cores in use by others, looked at for some seconds; None where nobody can tell."""
     before, own = busy_seconds(), tree_seconds(os.getpid())
     if before is None:
         return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     start = time.monotonic()
-    time.sleep(seconds)
+    pause(seconds)
     after, mine = busy_seconds(), tree_seconds(os.getpid())
     assert after is not None
-    return max(0.0, (after - before) - (mine - own)) / (time.monotonic() - start)
+    return max(0.0, (after - before) - (mine - own)) / max(1e-3, time.monotonic() - start)
 
 
 def wait_for_quiet(patience: float = WAIT) -> str:
@@ -86,7 +87,9 @@ class Watch:
 
     def _look(self) -> None:
         while busy_seconds() is not None and not self._stop.wait(LOOK):
-            self._looks.append(others() or 0.0)
+            look = others(pause=self._stop.wait)
+            if not self._stop.is_set():  # the last look was cut short
+                self._looks.append(look or 0.0)
 
     def verdict(self) -> str:
         """Why the run was noisy, or nothing: others were busy in more than one look out of four."""

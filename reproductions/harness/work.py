@@ -1,7 +1,7 @@
 """How much work a call does: floating-point operations, and a count of operations for noticing calls that skip it."""
 
-import sys
 from collections.abc import Callable
+from cProfile import Profile
 from typing import Any
 
 import torch
@@ -59,21 +59,14 @@ class _Counter(TorchDispatchMode):
 
 def effort(call: Callable[[], Output]) -> tuple[int, int]:
     """(elements written by torch operators, Python functions called) during one call."""
-    calls = 0
-
-    def count(frame: Any, event: str, argument: Any) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    counter = _Counter()
-    old = sys.getprofile()
+    counter, profile = _Counter(), Profile(builtins=False)
     with counter:
-        sys.setprofile(count)
+        profile.enable()
         try:
             call()
         finally:
-            sys.setprofile(old)
-    return counter.elements, calls
+            profile.disable()
+    return counter.elements, sum(entry.callcount for entry in profile.getstats())
 
 
 def skipped(first: tuple[int, int], again: tuple[int, int]) -> str:

@@ -27,7 +27,7 @@ def test_our_own_work_is_not_other_peoples(monkeypatch: pytest.MonkeyPatch) -> N
 
 def looks(monkeypatch: pytest.MonkeyPatch, *used: float | None) -> None:
     answers = list(used)
-    monkeypatch.setattr(quiet, "others", lambda seconds=0.0: answers.pop(0) if len(answers) > 1 else answers[0])
+    monkeypatch.setattr(quiet, "others", lambda *now, **how: answers.pop(0) if len(answers) > 1 else answers[0])
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
 
 
@@ -63,7 +63,7 @@ def test_a_run_is_noisy_when_others_were_busy_in_more_than_a_quarter_of_it(
 
 def test_the_watch_ends_with_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet, "LOOK", 0.01)
-    monkeypatch.setattr(quiet, "others", lambda seconds=0.0: 0.0)
+    monkeypatch.setattr(quiet, "others", lambda *now, **how: 0.0)
     with quiet.Watch() as watch:
         time.sleep(0.05)
     assert not watch._thread.is_alive()
