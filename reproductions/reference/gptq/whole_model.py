@@ -32,6 +32,7 @@ class Study:
     judge: Callable[[nn.Module], float]
     metric: str
     unit: str = ""
+    ways: Sequence[str] = ("rtn", "gptq", "gptq, activation order")
 
 
 def ways(bits: int) -> dict[str, Quantiser]:
@@ -51,7 +52,7 @@ def rows_of_real_models(bits: int, device: str) -> list[Quality]:
     rows: list[Quality] = []
     for prepare in (house, minilm, smollm2):
         if prepare is smollm2 and bits not in (3, 16):
-            continue  # minutes on a CPU; its weights come from a 4-bit grid, so that 3 bits is where rounding begins
+            continue  # a minute on a CPU; its weights come from a 4-bit grid, so that at 3 bits rounding begins to cost
         try:
             study = prepare()
         except ImportError:  # the model, the tokenizer or the text is absent here
@@ -61,14 +62,19 @@ def rows_of_real_models(bits: int, device: str) -> list[Quality]:
 
 
 def conduct(study: Study, bits: int, device: str) -> list[Quality]:
-    """One row for each way of quantising, each on a model loaded afresh."""
-    rows = []
-    for name, quantise in ways(bits).items():
-        model = study.load().to(device)
-        if bits < 16:
-            quantise_model(model, study.tokens.to(device), quantise)
-        rows.append(Quality(name, study.metric, study.judge(model), study.unit, "lower", study.model))
-    return rows
+    """One row for each way of quantising, each on a model loaded afresh; at 16 bits all ways leave the model alone."""
+    if bits == 16:
+        values = dict.fromkeys(study.ways, study.judge(study.load().to(device)))
+    else:
+        values = {name: study.judge(quantised(study, ways(bits)[name], device)) for name in study.ways}
+    return [Quality(n, study.metric, value, study.unit, "lower", study.model) for n, value in values.items()]
+
+
+def quantised(study: Study, quantise: Quantiser, device: str) -> nn.Module:
+    """The model of ``study``, quantised."""
+    model = study.load().to(device)
+    quantise_model(model, study.tokens.to(device), quantise)
+    return model
 
 
 def quantise_model(model: Any, tokens: Tensor, quantise: Quantiser) -> None:
@@ -116,7 +122,7 @@ def house() -> Study:
     except ImportError:
         manual, name = text.manual(), "Python manual"
         train, unseen = manual[: len(manual) // 2], manual[len(manual) // 2 :]
-    sample = text.excerpts(unseen, 16)
+    sample = text.excerpts(unseen)
 
     def judge(model: nn.Module) -> float:
         return perplexity.bits_per_byte(model, sample)
@@ -128,13 +134,14 @@ def house() -> Study:
 def smollm2() -> Study:
     """Perplexity of SmolLM2 on the second half of Python's manual, calibrated on the first."""
     tokens = smollm2_tokens()
-    unseen = tokens[len(tokens) // 2 :][: 16 * LENGTH + 1]
+    unseen = tokens[len(tokens) // 2 :][: 8 * LENGTH + 1]
 
     def judge(model: nn.Module) -> float:
         device = next(model.parameters()).device
         return math.exp(perplexity.nats_per_token(model, torch.tensor(unseen, device=device), LENGTH))
 
-    return Study("SmolLM2-135M, Python manual", weights.load_smollm2, as_tokens(tokens, 16), judge, "perplexity")
+    calibration, name = as_tokens(tokens, 16), "SmolLM2-135M, Python manual"
+    return Study(name, weights.load_smollm2, calibration, judge, "perplexity", ways=("rtn", "gptq, activation order"))
 
 
 def smollm2_tokens() -> list[int]:
@@ -145,7 +152,7 @@ def smollm2_tokens() -> list[int]:
 def minilm() -> Study:
     """Relative change of MiniLM's vectors on the second half of Python's manual, calibrated on the first."""
     tokens = tokenizer.minilm_tokenizer().encode(text.manual().decode())
-    unseen = as_tokens(tokens[len(tokens) // 2 :], 16)
+    unseen = as_tokens(tokens[len(tokens) // 2 :], 8)
     truth = weights.load_minilm()(unseen)
 
     def judge(model: nn.Module) -> float:

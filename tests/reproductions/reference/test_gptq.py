@@ -307,6 +307,18 @@ def test_a_whole_model_loses_little_at_eight_bits_and_more_at_two(way: str) -> N
 
 
 @torch.no_grad()
+def test_a_study_judges_each_way_on_a_fresh_model() -> None:
+    model, tokens = tiny_decoder()
+    truth = model(tokens)
+    study = whole_model.Study("toy", lambda: tiny_decoder()[0], tokens, lambda m: error(m(tokens), truth), "change")
+    assert {row.value for row in whole_model.conduct(study, 16, "cpu")} == {0}
+    values = {row.method: row.value for row in whole_model.conduct(study, 3, "cpu")}
+    assert list(values) == list(study.ways)
+    assert len(set(values.values())) == 3
+    assert values == {row.method: row.value for row in whole_model.conduct(study, 3, "cpu")}
+
+
+@torch.no_grad()
 def test_a_study_of_an_absent_model_gives_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(*arguments: Any) -> Any:
         raise ImportError
