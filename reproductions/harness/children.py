@@ -22,6 +22,7 @@ ONE_THREAD = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+CHATTER = ("USDT:", "profiler results will not include the deallocation")  # of the profiler that traces memory
 STARTING = 60.0  # seconds granted to imports and groups before a budget counts
 Rows = list[dict[str, Any]]
 
@@ -133,6 +134,6 @@ def _which(text: str, index: int, count: int) -> str:
 def _relay_errors(child: "subprocess.Popen[str]", reporter: Reporter, tail: list[str]) -> None:
     assert child.stderr is not None
     for line in child.stderr:
-        if not line.startswith("USDT:"):  # the profiler's own chatter
+        if not any(words in line for words in CHATTER):
             tail.append(line.rstrip())
             reporter.log(line.rstrip())

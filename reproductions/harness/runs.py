@@ -13,6 +13,7 @@ from .run import Request, run
 
 FINE, FAILED, NOTHING = 0, 1, 3
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+LEAST = 60.0  # seconds with which a technique is worth starting
 LATE = 1.5  # times its share may a technique take before it is ended
 SPARE = 40.0  # seconds that a technique needs beside its races: imports, gates, passes
 
@@ -30,21 +31,17 @@ def run_one(request: Request, out: Path, reporter: Reporter) -> int:
 def run_all(request: Request, folder: Path, reporter: Reporter) -> int:
     """Run every technique that has points at this size, the least measured first, until the budget is spent.
 
-    Each record is written as its run ends. A technique is not started when too little is left for it, and each gets an
-    equal share of what is left, at most the usual budget of the size.
+    Each record is written as its run ends. As many techniques share the time as can have ``LEAST`` seconds each.
     """
-    start, statuses = time.monotonic(), []
+    end, statuses = time.monotonic() + (request.budget or math.inf), []
     slugs = _least_measured(request)
     for number, slug in enumerate(slugs):
-        left = request.budget - (time.monotonic() - start) if request.budget else math.inf
-        fair = left / (len(slugs) - number)
-        share = min(fair - SPARE, BUDGETS[request.size])
-        if share < SPARE / 4:
+        left = end - time.monotonic()
+        if left < LEAST / 2:
             reporter.log(f"{slug} and what follows it is left out: {max(0.0, left):.0f} s are too little")
             break
-        deadline = time.monotonic() + min(left, LATE * fair)
-        one = replace(request, slug=slug, run_id="", budget=share, deadline=deadline)
-        found = run(one, reporter)
+        budget, deadline = _share(left, len(slugs) - number, request.size)
+        found = run(replace(request, slug=slug, run_id="", budget=budget, deadline=deadline), reporter)
         path = folder / f"{slug}-{record.file_name(found)}"
         record.write(found, path)
         reporter.emit("record", path=str(path), status=found["status"])
@@ -52,6 +49,13 @@ def run_all(request: Request, folder: Path, reporter: Reporter) -> int:
     if FAILED in statuses:
         return FAILED
     return FINE if FINE in statuses else NOTHING
+
+
+def _share(left: float, remaining: int, size: str) -> tuple[float, float]:
+    """The seconds of racing for the next technique, and the moment at which it must have ended."""
+    fair = left / min(remaining, max(1.0, left // LEAST))
+    budget = min(max(fair - SPARE, LEAST - SPARE), BUDGETS[size])
+    return budget, time.monotonic() + min(left, LATE * fair)
 
 
 def _least_measured(request: Request) -> list[str]:

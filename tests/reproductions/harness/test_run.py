@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from reproductions.harness import record
+from reproductions.harness import record, runs
+from reproductions.harness.progress import Reporter
+from reproductions.harness.run import Request
 from tests.reproductions.harness.bench import TOYS
+from tests.reproductions.harness.test_record import sound
 
 HOUSE = Path(__file__).resolve().parents[3]
 ID = "2fa3d9ed-30b8-4781-a924-91c472a3f2e5"
@@ -178,7 +181,6 @@ def test_ending_a_run_ends_its_whole_tree(number: signal.Signals, tmp_path: Path
 def test_a_process_that_hangs_is_stopped_and_said_to_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from reproductions.harness import children
     from reproductions.harness.process import Job
-    from reproductions.harness.progress import Reporter
 
     monkeypatch.setattr(children, "STARTING", 0.0)
     job = Job("toy-square", "tiny", "cpu", 1, 0, 1.0, str(TOYS))
@@ -188,29 +190,46 @@ def test_a_process_that_hangs_is_stopped_and_said_to_hang(tmp_path: Path, monkey
     assert findings.results == []
 
 
-def test_all_within_a_budget_writes_each_record_as_it_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from reproductions.harness import runs
-    from reproductions.harness.progress import Reporter
-    from reproductions.harness.run import Request
-
-    asked: list[tuple[str, float]] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """Runs that end at once, and what was asked of them."""
+    seen: list[Request] = []
 
     def instead(request: Request, reporter: Reporter) -> dict[str, Any]:
-        from tests.reproductions.harness.test_record import sound
-
-        asked.append((request.slug, request.budget))
+        seen.append(request)
         return sound() | {"technique": request.slug}
 
-    original, runs.run = runs.run, instead  # type: ignore[assignment]
-    try:
-        request = Request("", "cpu", TOYS, budget=400.0)
-        assert runs.run_all(request, tmp_path, Reporter()) == 0
-        assert [slug for slug, _ in asked] == ["toy-ring", "toy-slow", "toy-square", "toy-wrong"]
-        assert all(0 < budget <= 150.0 for _, budget in asked)
-        assert len(list(tmp_path.glob("*.json"))) == 4
-        asked.clear()
-        assert runs.run_all(Request("", "cpu", TOYS, budget=10.0), tmp_path, Reporter()) == 3
-        assert asked == []
-    finally:
-        runs.run = original  # type: ignore[assignment]
+    monkeypatch.setattr(runs, "run", instead)
+    return seen
+
+
+def test_all_within_a_budget_writes_each_record_as_it_ends(asked: list[Request], tmp_path: Path) -> None:
+    assert runs.run_all(Request("", "cpu", TOYS, budget=400.0), tmp_path, Reporter()) == 0
+    assert [request.slug for request in asked] == ["toy-ring", "toy-slow", "toy-square", "toy-wrong"]
+    assert len(list(tmp_path.glob("*.json"))) == 4
+    assert asked[0].budget == pytest.approx(100 - runs.SPARE, abs=1)
+    assert asked[0].deadline < time.monotonic() + 150
+
+
+def test_all_with_little_time_gives_it_to_the_first(asked: list[Request], tmp_path: Path) -> None:
+    runs.run_all(Request("", "cpu", TOYS, budget=70.0), tmp_path, Reporter())
+    assert asked[0].budget == pytest.approx(70 - runs.SPARE, abs=1)
+
+
+def test_all_without_time_starts_nothing(
+    asked: list[Request], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert runs.run_all(Request("", "cpu", TOYS, budget=10.0), tmp_path, Reporter()) == 3
+    assert asked == []
     assert "is left out" in capsys.readouterr().out
+
+
+def test_the_least_measured_come_first(asked: list[Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        record.write(sound(), tmp_path / "results" / "a-cpu" / "toy-ring" / f"{number}.json")
+    (tmp_path / "results" / "a-cpu" / "toy-slow").mkdir()
+    (tmp_path / "results" / "a-cpu" / "toy-slow" / "broken.json").write_text("{")
+    monkeypatch.setattr(runs, "RESULTS", tmp_path / "results")
+    runs.run_all(Request("", "cpu", TOYS), tmp_path / "out", Reporter())
+    assert [request.slug for request in asked] == ["toy-slow", "toy-square", "toy-wrong", "toy-ring"]
+    assert {request.deadline for request in asked} == {float("inf")}
