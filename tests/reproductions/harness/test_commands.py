@@ -1,6 +1,9 @@
 """The command line: list, check, compare and env in this process; exit statuses and what is printed."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +117,23 @@ def test_a_declaration_with_another_slug_is_a_fault(tmp_path: Path) -> None:
     assert "does not declare" in discovery.load("toy-a", root).fault
     with pytest.raises(KeyError):
         discovery.load("toy-b", root)
+
+
+@pytest.mark.parametrize(
+    "words", [["list"], ["check"], ["run", "toy-square", "--size", "tiny", "--out", "r.json"], ["env"]]
+)
+def test_without_torch_and_numpy_only_the_list_can_be_had(words: list[str], tmp_path: Path) -> None:
+    code = f"""
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "numpy"):
+            raise ModuleNotFoundError(name, name=name.split(".")[0])
+sys.meta_path.insert(0, Refuse())
+from reproductions.harness.__main__ import main
+sys.exit(main({words!r} + ([] if {words!r} == ["env"] else ["--root", {str(TOYS)!r}])))
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.returncode == (0 if words[0] in ("list", "env") else 3), done.stderr
+    assert "Traceback" not in done.stderr
