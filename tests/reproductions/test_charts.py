@@ -1,6 +1,7 @@
 """Every figure is one that Plotly accepts, and draws what it was given."""
 
 import json
+from typing import Any
 
 import plotly.graph_objects as go
 import pytest
@@ -19,9 +20,7 @@ LINE = {
 CLAIM = {"low": 2.0, "high": 4.0, "label": "2 to 4 × over it", "hue": "serving"}
 
 
-def drawn(
-    *series: dict[str, object], ratio: bool = True, claims: tuple[dict[str, object], ...] = ()
-) -> dict[str, object]:
+def drawn(*series: dict[str, Any], ratio: bool = True, claims: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
     return charts.sweep(series, x_title="fill", y_title="speed-up, ×", ratio=ratio, claims=claims)
 
 

@@ -222,8 +222,10 @@ def test_the_peer_agrees_with_the_oracle() -> None:
 def test_the_oracle_is_softmax_attention() -> None:
     generator = torch.Generator().manual_seed(1)
     q, k, v = (torch.randn(n, 4, 8, generator=generator, dtype=torch.float64) for n in (1, 7, 7))
-    expected = torch.nn.functional.scaled_dot_product_attention(*(x.transpose(0, 1) for x in (q, k, v)))
-    assert error(attention_over(q[0], k, v), expected[:, 0]) < 1e-14
+    q, k, v = (x.transpose(0, 1) for x in (q, k, v))
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(0, 1)[0]
+    q, k, v = (x.transpose(0, 1) for x in (q, k, v))
+    assert error(attention_over(q[0], k, v), expected) < 1e-14
 
 
 def test_blocks_of_the_longest_length_are_the_contiguous_cache() -> None:

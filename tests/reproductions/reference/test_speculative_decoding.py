@@ -3,7 +3,8 @@
 import copy
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -160,7 +161,7 @@ def judged(count: int, seed: int = 0) -> dict[tuple[int, int], int]:
     return found
 
 
-def chance(found: dict[tuple[int, int], int], expected: Tensor) -> float:
+def chance(found: Mapping[Any, int], expected: Tensor) -> float:
     """How likely counts as far from ``expected`` [V, V] as these are, if the rule is right."""
     cells = [cell for cell in itertools.product(*map(range, expected.shape)) if expected[cell] > 0]
     if set(found) - set(cells):
