@@ -18,8 +18,9 @@ def quality(w: Workload) -> Sequence[Quality]:
         "rtn": lambda: round_to_nearest(w.weight, w.recipe).weight,
         "gptq": lambda: gptq(w.weight, w.calibration, w.recipe).weight,
         "gptq, activation order": lambda: gptq(w.weight, w.calibration, ordered).weight,
-        "llm-compressor": lambda: llm_compressor(w.weight, w.calibration, ordered),
     }
+    if w.recipe.bits < 16:
+        ways["llm-compressor"] = lambda: llm_compressor(w.weight, w.calibration, ordered)
     truth, rows = w.held_out.double() @ w.weight.double().T, []
     for name, way in ways.items():
         try:
