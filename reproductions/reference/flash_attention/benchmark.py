@@ -111,11 +111,12 @@ TECHNIQUE = Technique(
     methods={
         "materialised": materialised,
         "flash": flash,
-        "flash-triton": Method(triton_flash, needs="cuda", clock="device", compiles=True),
+        "flash-triton": Method(triton_flash, needs="cuda", compiles=True),
     },
     oracle=attention,
     bound=bound,
-    peers={"sdpa": sdpa, "flex": Method(flex, needs="cuda", clock="device", compiles=True)},
+    peers={"sdpa": sdpa, "flex": Method(flex, needs="cuda", compiles=True)},
     kernels=kernels,
+    clock="device",
     memory={"gpu": 60.0},
 )

@@ -116,7 +116,7 @@ TECHNIQUE = Technique(
     sweep=(
         Sweep("bits of a weight", (3, 4, 16), (2, 3, 4, 8, 16), (2, 3, 4, 8, 16), null=16, unit="bit"),
         Sweep(
-            "columns of a lazy block", (1, 32), (1, 8, 32, 128), (1, 32, 128, 512), null=1, log=True, make=make_blocks,
+            "columns of a lazy block", (1, 32), (1, 8, 32, 128), (1, 32, 128, 512), null=1, log=True, make=make_blocks, clock="wall",
             methods={"column by column": column_by_column, "lazy blocks": lazy_blocks},
             oracle=oracle.quantised, bound=bound_blocks,
         ),
@@ -125,7 +125,7 @@ TECHNIQUE = Technique(
     methods={
         "dense": dense,
         "packed": packed,
-        "packed-triton": Method(packed_triton, needs="cuda", clock="device", compiles=True),
+        "packed-triton": Method(packed_triton, needs="cuda", compiles=True),
     },
     oracle=oracle.layer,
     agree=close(),
@@ -133,4 +133,5 @@ TECHNIQUE = Technique(
     quality=quality,
     peers={"torch-int4": torch_int4},
     kernels=kernels,
+    clock="device",
 )  # fmt: skip

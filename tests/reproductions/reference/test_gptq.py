@@ -59,6 +59,24 @@ def test_codes_are_those_of_the_textbook_algorithm(bits: int, group: int, order:
 
 
 @orders
+def test_ties_between_two_codes_are_broken_alike(order: bool) -> None:
+    weight = torch.randint(-14, 17, (50, 12), generator=torch.Generator().manual_seed(0)) / 4
+    weight[:, 0], weight[:, 1] = -3.5, 4.0  # fifteen steps of one half: every other weight lies between two codes
+    recipe = Recipe(4, 0, order=order)
+    inputs = torch.eye(12)
+    assert (weight * 2 % 1 == 0.5).sum() > 100
+    assert torch.equal(gptq(weight, inputs, recipe).codes, oracle.quantised(workload(weight, inputs, recipe))["codes"])
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_codes_agree_in_bfloat16_too(bits: int) -> None:
+    w = benchmark.make_layer(place(torch.bfloat16), bits)
+    truth, got = oracle.quantised(w), method.lazy_blocks(w)
+    assert torch.equal(got["codes"], truth["codes"])
+    assert error(got["weight"], truth["weight"]) < 1e-2
+
+
+@orders
 def test_the_oracle_leaves_weights_that_minimise_the_error_of_what_is_fixed(order: bool) -> None:
     """Another derivation: after each column the rest solves the least-squares problem that the fixed ones leave."""
     weight, inputs = layer(columns=12, rows=3)
