@@ -116,8 +116,8 @@ TECHNIQUE = Technique(
     sweep=(
         Sweep("bits of a weight", (3, 4, 16), (2, 3, 4, 8, 16), (2, 3, 4, 8, 16), null=16, unit="bit"),
         Sweep(
-            "columns of a lazy block", (1, 32), (1, 8, 32, 128), (1, 32, 128, 512), null=1, log=True, make=make_blocks, clock="wall",
-            methods={"column by column": column_by_column, "lazy blocks": lazy_blocks},
+            "columns of a lazy block", (1, 32), (1, 8, 32, 128), (1, 32, 128, 512), null=1, log=True, clock="wall",
+            make=make_blocks, methods={"column by column": column_by_column, "lazy blocks": lazy_blocks},
             oracle=oracle.quantised, bound=bound_blocks,
         ),
     ),
