@@ -101,3 +101,15 @@ def test_a_table_has_a_line_for_each_point_and_variant(run: Run) -> None:
     assert table.columns == [("time", ""), ("speedup", "")]
     lines = [(variant, role, [cell and cell.text for cell in cells]) for _, variant, role, cells in table.rows]
     assert lines == [("packed", "method", ["10.0 ms", "0.0100 ×"]), ("padded", "baseline", ["10.0 ms", None])]
+
+
+def test_the_best_is_the_fullest_form_in_the_first_sweep_and_measured(run: Run) -> None:
+    """What explains, what another sweep shows and what was simulated may be larger, and is not the technique's figure."""
+    ratio = {"metric": "speedup", "unit": "x", "better": "higher"}
+    factories.measurement(run, variant="stored", median=1.4, **ratio)
+    factories.measurement(run, variant="piped", median=1.3, **ratio)
+    factories.measurement(run, variant="piped", median=9.0, sweep="stages", **ratio)
+    factories.measurement(run, variant="piped", median=11.0, simulated=True, **ratio)
+    found = measured.best(measured.pooled([run.pk]))
+    assert found is not None
+    assert (found.variant, found.median) == ("piped", 1.3)
