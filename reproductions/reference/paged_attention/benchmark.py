@@ -104,7 +104,9 @@ SERVING = Sweep(
     bound=serving_bound,
     quality=serving_quality,
 )
-ONE_STEP = Sweep("block size (one step)", unit="tokens", tiny=(5, 16), cpu=(4, 16, 64), gpu=(16, 64, 256), log=True)
+ONE_STEP = Sweep(
+    "block size (one step)", unit="tokens", tiny=(5, 16), cpu=(4, 16, 64), gpu=(16, 64, 256), log=True, clock="device"
+)
 TECHNIQUE = Technique(
     slug="paged-attention",
     papers=("vllm",),
@@ -113,7 +115,7 @@ TECHNIQUE = Technique(
     methods={
         "contiguous": method.attend_contiguous,
         "paged": method.attend_paged,
-        "paged-triton": Method(method.attend_paged_triton, needs="cuda", clock="device", compiles=True),
+        "paged-triton": Method(method.attend_paged_triton, needs="cuda", compiles=True),
     },
     oracle=decode_oracle,
     agree=close(fp32=1e-5, bf16=1e-2),

@@ -95,7 +95,8 @@ def quality(w: Text) -> list[Quality]:
     found = []
     for (name, detail), happened in cases.items():
         found.append(Quality(name, "tokens a target pass", tokens_a_step(happened), "tokens", "higher", detail))
-        found.append(Quality(name, "acceptance", acceptance(happened), "", "higher", detail))
+        if w.gamma:  # without a guess there is nothing to accept
+            found.append(Quality(name, "acceptance", acceptance(happened), "", "higher", detail))
     return found
 
 
