@@ -146,7 +146,7 @@ def _watch_effort(case: Case, crew: Crew, passed: list[int], outcome: Outcome, n
             again = work.effort(crew.prepare(number, WORKLOADS - 1))
             reason = work.skipped(fresh, again)
             if not reason and crew.workloads.one_structure:
-                reason = work.skipped(fresh, work.effort(crew.prepare(number, 0)))
+                reason = work.skipped(fresh, work.effort(crew.prepare(number, 0)), work.LAZY_ON_OTHERS)
             if reason:
                 _fail(case, number, Verdict(False, reason=reason, cheat="skipped work when timed"), outcome)
                 continue

@@ -107,3 +107,8 @@ def test_the_limit_is_the_larger_of_compute_and_memory() -> None:
     assert limit.t_min(traffic, H200, "bf16") == pytest.approx(1.0)
     assert limit.t_min(compute, H200, "fp8") is None
     assert limit.t_min(compute, "AMD EPYC", "fp32") is None
+
+
+def test_other_inputs_may_need_less_work_but_not_next_to_nothing() -> None:
+    assert work.skipped((1000, 100), (650, 65), work.LAZY_ON_OTHERS) == ""
+    assert "torch operators" in work.skipped((1000, 100), (50, 65), work.LAZY_ON_OTHERS)
