@@ -104,7 +104,7 @@ def test_a_table_has_a_line_for_each_point_and_variant(run: Run) -> None:
 
 
 def test_the_best_is_the_fullest_form_in_the_first_sweep_and_measured(run: Run) -> None:
-    """What explains, what another sweep shows and what was simulated may be larger, and is not the technique's figure."""
+    """What explains, what another sweep shows and what was simulated may be larger; none is the technique's figure."""
     ratio = {"metric": "speedup", "unit": "x", "better": "higher"}
     factories.measurement(run, variant="stored", median=1.4, **ratio)
     factories.measurement(run, variant="piped", median=1.3, **ratio)
