@@ -104,9 +104,7 @@ SERVING = Sweep(
     bound=serving_bound,
     quality=serving_quality,
 )
-ONE_STEP = Sweep(
-    "block size (one step)", unit="tokens", tiny=(5, 16), cpu=(4, 16, 64), gpu=(16, 64, 256), log=True, clock="device"
-)
+ONE_STEP = Sweep("block size (one step)", (5, 16), (4, 16, 64), (16, 64, 256), unit="tokens", log=True, clock="device")
 TECHNIQUE = Technique(
     slug="paged-attention",
     papers=("vllm",),
