@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Count, Max, Q, QuerySet
 
 from reproductions.models import Device, Run
@@ -105,16 +103,6 @@ def live_log(run: Run) -> str:
     return "\n".join(run.log.splitlines()[-LIVE_LOG_LINES:])
 
 
-def expected_seconds(technique_id: int) -> dict[str, float]:
-    """How long earlier runs of this technique took, by size: the newest that succeeded on this site."""
-    runs = Run.objects.filter(technique_id=technique_id, status=Run.Status.SUCCEEDED, started_at__isnull=False)
-    newest: dict[str, float] = {}
-    for size, started, finished in runs.order_by("asked_at").values_list("size", "started_at", "finished_at"):
-        if started and finished:
-            newest[size] = (finished - started).total_seconds()
-    return newest
-
-
 @dataclass(frozen=True)
 class Panel:
     """What the run panel of a technique page shows."""
@@ -123,17 +111,6 @@ class Panel:
     available: bool
     waiting: int
     sizes: list[tuple[str, float | None]]
-
-
-def panel(user: AbstractBaseUser | AnonymousUser, technique_id: int) -> Panel:
-    """Whether ``user`` may press the button, whether anything can run here, and how long it would take."""
-    known = expected_seconds(technique_id)
-    return Panel(
-        allowed=user.has_perm("reproductions.run_benchmark"),  # type: ignore[union-attr]
-        available=settings.TORCH_INSTALLED,
-        waiting=Run.objects.filter(status__in=[Run.Status.QUEUED, *Run.ACTIVE]).count(),
-        sizes=[(size, known.get(size)) for size in Run.Size.values],
-    )
 
 
 def devices() -> QuerySet[Device]:
