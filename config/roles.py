@@ -7,6 +7,7 @@ from django.db.models import Q
 
 CURATED = Q(content_type__app_label__in=("review", "techniques"))
 VIEWED = Q(content_type__app_label__in=("review", "techniques", "reproductions"), codename__startswith="view_")
+REMARKED = Q(content_type__app_label="reproductions", content_type__model="remark")
 RUN_BENCHMARK = Q(content_type__app_label="reproductions", codename="run_benchmark")
 SCREENING = Q(content_type__app_label="review", content_type__model="membership")
 PEOPLE = Q(content_type__app_label="auth")
@@ -14,9 +15,9 @@ PEOPLE = Q(content_type__app_label="auth")
 GRANTS: dict[str, Q] = {
     "reader": VIEWED,
     "screener": VIEWED | SCREENING & ~Q(codename__startswith="delete_"),
-    "curator": VIEWED | CURATED,
+    "curator": VIEWED | CURATED | REMARKED,
     "runner": VIEWED | RUN_BENCHMARK,
-    "owner": VIEWED | CURATED | RUN_BENCHMARK | PEOPLE,
+    "owner": VIEWED | CURATED | REMARKED | RUN_BENCHMARK | PEOPLE,
 }
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from reproductions.models import Device, Measurement, Run
+from reproductions.models import Device, Measurement, Remark, Run
+from reproductions.queries import judgements
 
 
 class Immutable(admin.ModelAdmin):
@@ -50,3 +51,18 @@ class MeasurementAdmin(Immutable):
     list_select_related = ("run",)
     search_fields = ("run__run_id", "run__technique__slug", "variant", "metric")
     show_full_result_count = False
+
+
+@admin.register(Remark)
+class RemarkAdmin(admin.ModelAdmin):
+    """A curator's words beside a verdict. Who wrote it, and about which run, is not theirs to choose."""
+
+    list_display = ("claim", "text", "author", "written_at")
+    list_select_related = ("claim", "author")
+    search_fields = ("claim__slug", "text", "author__username")
+    autocomplete_fields = ("claim",)
+    readonly_fields = ("run", "author", "written_at")
+
+    def save_model(self, request: HttpRequest, obj: Remark, form: Any, change: bool) -> None:
+        obj.author, obj.run = request.user, judgements.of_claim(obj.claim).run  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
-from techniques.models import Technique
+from techniques.models import Claim, Technique
 
 
 class Device(models.Model):
@@ -189,3 +189,23 @@ class Measurement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.variant} {self.metric} at {self.sweep}={self.point}"
+
+
+class Remark(models.Model):
+    """What a curator has to say about the verdict on a claim. It stands beside the numbers and changes none."""
+
+    claim = models.ForeignKey(Claim, on_delete=models.CASCADE, related_name="remarks")
+    text = models.TextField(help_text="Plain text; shown beside the verdict.")
+    run = models.ForeignKey(
+        Run, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="The run judged at the time."
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    written_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["written_at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.claim_id}: {self.text[:60]}"

@@ -7,6 +7,7 @@ from django.urls import reverse
 from tree_queries.models import TreeNode
 
 from review.models import Publication, WithLists
+from techniques import conditions
 
 
 class Source(models.Model):
@@ -237,7 +238,9 @@ class Claim(WithLists):
     like_for_like = models.JSONField(
         default=dict,
         blank=True,
-        help_text="What a like-for-like measurement needs: device_class, device, devices, comparator, workload.",
+        validators=[conditions.validate],
+        help_text="What a like-for-like measurement needs: device_class, device, devices, comparator, workload. What "
+        "of ours stands for them: method, baseline, and a sweep with the points from low to high.",
     )
     tolerance = models.FloatField(default=0.1, help_text="Of the verdict, as a share: 0.1 is 10 %.")
 

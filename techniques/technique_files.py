@@ -12,16 +12,15 @@ from review import toml_writing
 from review.faults import Fault, decode
 from review.kinds import Content, Parsed, Record, tidy
 from review.toml_tables import Table, TomlFile
+from techniques import conditions
 from techniques.records import CLAIM, TECHNIQUE
 
 CATALOGUE = "techniques/catalogue"
 HARDWARE = ("any", "gpu", "multi-gpu", "tpu", "fpga", "asic", "cpu", "ssd", "cluster")
 SAVES = ("compute", "memory", "communication", "energy", "money", "latency")
-DEVICE_CLASSES = ("gpu", "cpu", "tpu", "fpga", "asic")
 SIDES = ("speed", "memory", "accuracy")
 TOLERANCE, WAVE = 0.1, 9
 _TRADEOFF = ("retraining", "retraining_text", "exactness", "hardware", "hardware_text", "saves")
-_LIKE = ("device_class", "device", "devices", "comparator", "workload")
 _LISTS = ("strategies", "responses", "challenges")
 
 
@@ -116,20 +115,21 @@ def _rows(top: Table, name: str, columns: Mapping[str, str], unique: int) -> lis
 
 def _claim(technique: str, table: Table) -> Record:
     needs = table.table("like_for_like")
-    like: Content = {name: needs.text(name) for name in ("device_class", "device", "comparator", "workload")}
-    like["devices"] = needs.whole("devices")
+    like: Content = {name: needs.text(name) for name in conditions.TEXTS}
+    like |= {name: needs.number(name) for name in conditions.NUMBERS} | {"devices": needs.whole("devices")}
     needs.finish()
-    if like["device_class"] and like["device_class"] not in DEVICE_CLASSES:
-        needs.refuse("device_class", f"unknown word {like['device_class']!r}; known: {', '.join(DEVICE_CLASSES)}")
-    if like["devices"] is not None and like["devices"] < 1:
-        needs.refuse("devices", "at least one device")
+    like = {name: value for name, value in like.items() if value not in ("", None)}
+    if faults := conditions.faults(like):
+        for key, reason in faults:
+            needs.refuse(key, reason)
+        like = {}  # told once, with its line
     names = ("metric", "kind", "qualifier", "unit", "comparator", "workload", "hardware", "source_url", "place")
     content: Content = {name: table.text(name) for name in names} | {
         "technique": technique,
         "publication": table.text("publication") or None,
         "value_low": table.number("value_low"),
         "value_high": table.number("value_high"),
-        "like_for_like": {name: value for name, value in like.items() if value not in ("", None)},
+        "like_for_like": like,
         "tolerance": table.number("tolerance", TOLERANCE),
     }
     low, high = content["value_low"], content["value_high"]
@@ -192,6 +192,6 @@ def _claim_text(key: str, content: Content) -> str:
     pairs = {"id": key} | {name: None if content[name] == "" else content[name] for name in names}
     pairs["tolerance"] = None if content["tolerance"] == TOLERANCE else content["tolerance"]
     needs = content["like_for_like"]
-    like = {name: needs[name] for name in sorted(needs, key=lambda name: (*_LIKE, name).index(name))}
+    like = {name: needs[name] for name in sorted(needs, key=lambda name: (*conditions.ORDER, name).index(name))}
     text = toml_writing.table("[[claims]]", pairs)
     return text + (toml_writing.table("[claims.like_for_like]", like) if needs else "")

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
-from reproductions.models import Device, Run
+from reproductions.models import Device, Remark, Run
 from review.models import Membership, Publication, Study
 from techniques.models import CatalogueReport, Technique
 from tests import factories
@@ -74,7 +74,8 @@ def test_who_may_add(group):
     client = signed_in(group)
     for model in OURS:
         curated = model._meta.app_label in {"review", "techniques"} and model._meta.model_name not in IMMUTABLE
-        may = curated and (group in {"curator", "owner"} or (group == "screener" and model is Membership))
+        screens = group == "screener" and model is Membership
+        may = (curated or model is Remark) and (group in {"curator", "owner"} or screens)
         assert client.get(address(model, "add")).status_code == (200 if may else 403), model
 
 

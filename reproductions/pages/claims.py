@@ -15,7 +15,7 @@ PAGE_LENGTH = 50
 def index(request: HttpRequest) -> HttpResponse:
     """Every claim, narrowed and sorted by what the address asks for."""
     listing = claims.for_list(request.GET)
-    page = Paginator(listing.claims, PAGE_LENGTH).get_page(request.GET.get("page"))
+    page = Paginator(listing.rows, PAGE_LENGTH).get_page(request.GET.get("page"))
     kept = [("sort", listing.sort)] if listing.sort else []
     return render(request, "pages/claims.html", {"listing": listing, "page": page, "kept": kept})
 

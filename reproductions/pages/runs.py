@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from reproductions import services
 from reproductions.harness.record import file_name
 from reproductions.models import Run
-from reproductions.queries import measured
+from reproductions.queries import comparisons, judgements, measured
 from reproductions.queries import runs as reading
 from techniques.models import Technique
 
@@ -43,13 +43,14 @@ def live(request: HttpRequest, run_id: str) -> HttpResponse:
 def live_context(request: HttpRequest, run_id: str) -> dict[str, object]:
     """What the run's page and its live part both read."""
     run = get_object_or_404(DETAILED, run_id=run_id)
-    gates = reading.gates(run)
+    gates, rows = reading.gates(run), list(measured.pooled([run.pk]))
     return {
         "run": run,
         "gates": gates,
         "steps": reading.steps(run, failed_gate=any(gate.get("passed") is False for gate in gates)),
         "log": run.log if run.is_terminal else reading.live_log(run),
-        "tables": measured.tables(measured.pooled([run.pk])),
+        "tables": measured.tables(rows),
+        "comparisons": [comparisons.draw(one) for one in judgements.by_run(run, rows)],
         "environment": reading.environment(run),
         "position": services.queue_position(run),
         "may_cancel": may_cancel(request, run),

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from reproductions import charts, sources, wording
+from reproductions import charts, judging, sources, wording
 from reproductions.models import Run
-from reproductions.queries import comparisons, measured, verdicts
+from reproductions.queries import comparisons, judgements, measured
 from reproductions.queries import technique as reading
 from reproductions.queries.runs import Panel
 from review import exports
@@ -28,7 +28,6 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     context: dict[str, Any] = {
         "technique": technique,
         "thumb": technique.technique_class.slug,
-        "verdict": verdicts.of(slug, technique.newest_status),  # type: ignore[attr-defined]
         "labels": reading.labels(technique),
         "relations": reading.relations(technique),
         "card": tradeoff.card(technique),
@@ -55,14 +54,18 @@ def evidence(technique: Technique) -> dict[str, Any]:
     """Claims beside measurements, the sweeps, the runs, and the article that speaks of them."""
     runs = reading.runs(technique)
     shown, record = reading.charted(runs), reading.newest_record(runs)
-    rows = list(measured.pooled({run.pk for run in [*shown, record] if run}))
+    judged_by = judgements.newest(runs)
+    rows = list(measured.pooled({run.pk for run in [*shown, *judged_by, record] if run}))
     own = [row for row in rows if record and row.run_id == record.pk]
     claims, papers = reading.claims(technique), reading.publications(technique)
+    standing = judgements.standing(technique, judgements.gathered(judged_by, rows).get(technique.pk, []))
+    judged = [judging.judge(claim, standing) for claim in claims]
     sweeps = measured.sweeps(shown, [row for row in rows if row.run_id in {run.pk for run in shown}])
     sections = articles.render(technique.article, papers[1])
     return {
         "runs": runs[:SHOWN_RUNS],
-        "comparisons": [comparisons.compare(claim, record, measured.best(own)) for claim in claims],
+        "verdict": judging.of_technique(standing, judged),
+        "comparisons": [comparisons.draw(one) for one in judged],
         "sweeps": [(one, figure(one, claims, technique.technique_class.slug)) for one in sweeps],
         "record": record,
         "outdated": bool(record and record.code_digest != sources.digest(technique.slug)),

@@ -7,16 +7,19 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from reproductions import wording
+from reproductions import judging, wording
+from reproductions.judging import Judgement
 from reproductions.models import Measurement
+from reproductions.queries import judgements
 from reproductions.queries.facets import Axis, Choice, Facet, chosen, facets, narrow
-from techniques.models import Claim
+from techniques.models import Claim, Technique
 
 UNKNOWN = "not-reported"
 LAST = "\uffff"
 COLUMNS = (
     "id", "technique", "class", "publication", "metric", "kind", "qualifier", "value_low", "value_high", "unit",
-    "gain_low", "gain_high", "comparator", "workload", "hardware", "place", "source_url",
+    "gain_low", "gain_high", "comparator", "workload", "hardware", "place", "source_url", "verdict", "measured",
+    "measured_low", "measured_high", "measured_unit", "run", "not_alike",
 )  # fmt: skip
 FIGURES = (
     "median", "p25", "p75", "minimum", "ci_low", "ci_high", "range_low", "range_high", "n", "warmup", "rounds",
@@ -28,12 +31,12 @@ MEASUREMENT_COLUMNS = (
 )  # fmt: skip
 
 # What the list can be sorted by; the pages offer these and no other.
-ORDERS: dict[str, Callable[[Claim], Any]] = {
-    "technique": lambda claim: claim.technique.name.casefold(),
-    "metric": lambda claim: (claim.metric, claim.kind),
-    "gain": lambda claim: claim.gain_high or 0,
-    "hardware": lambda claim: claim.hardware.casefold() or LAST,
-    "year": lambda claim: claim.publication.year or 0,
+ORDERS: dict[str, Callable[[Judgement], Any]] = {
+    "technique": lambda row: row.claim.technique.name.casefold(),
+    "metric": lambda row: (row.claim.metric, row.claim.kind),
+    "gain": lambda row: row.claim.gain_high or 0,
+    "hardware": lambda row: row.claim.hardware.casefold() or LAST,
+    "year": lambda row: row.claim.publication.year or 0,
 }
 
 
@@ -50,7 +53,7 @@ class Heading:
 class Listing:
     """The page: the claims left, of how many, the form, and the headings that sort."""
 
-    claims: list[Claim]
+    rows: list[Judgement]
     total: int
     facets: list[Facet]
     chosen: int
@@ -67,23 +70,30 @@ def all_claims() -> QuerySet[Claim]:
 
 
 def for_list(parameters: QueryDict) -> Listing:
-    """The claims that the address asks for, sorted as it says. One query."""
-    claims = list(all_claims())
-    axes = _axes(claims)
+    """The claims that the address asks for, each judged, sorted as it says. Four queries."""
+    rows = judged(list(all_claims()))
+    axes = _axes([row.claim for row in rows])
     picked = chosen(axes, parameters)
-    left = narrow(claims, axes, picked)
+    left = narrow(rows, axes, picked)
     asked = parameters.get("sort", "")
     name = asked.removeprefix("-")
     if name in ORDERS:
         left.sort(key=ORDERS[name], reverse=asked.startswith("-"))
     return Listing(
-        claims=left,
-        total=len(claims),
-        facets=facets(claims, axes, picked),
+        rows=left,
+        total=len(rows),
+        facets=facets(rows, axes, picked),
         chosen=sum(map(len, picked.values())),
         headings=[_heading(word, asked) for word in ORDERS],
         sort=asked if name in ORDERS else "",
     )
+
+
+def judged(claims: Sequence[Claim]) -> list[Judgement]:
+    """The claims with the verdict on each, in their order. Three queries."""
+    techniques = judgements.with_newest(Technique.objects.only("slug"))
+    found = judgements.by_claim(claims, techniques, judgements.evidence(claims))
+    return [found[claim.pk] for claim in claims]
 
 
 def _heading(word: str, asked: str) -> Heading:
@@ -102,33 +112,49 @@ def _axes(claims: Sequence[Claim]) -> list[Axis]:
             "class",
             "Class",
             [Choice(c.slug, c.name, hue=c.slug) for c in sorted(classes, key=lambda c: (c.position, c.slug))],
-            lambda claim: [claim.technique.technique_class.slug],
+            lambda row: [row.claim.technique.technique_class.slug],
         ),
-        Axis("kind", "Kind", [Choice(value, label) for value, label in Claim.Kind.choices], lambda claim: [claim.kind]),
+        Axis(
+            "verdict",
+            "Verdict",
+            [Choice(verdict.slug, verdict.word, mark=verdict.mark) for verdict in judging.ALL],
+            lambda row: [row.verdict.slug],
+        ),
+        Axis(
+            "kind", "Kind", [Choice(value, label) for value, label in Claim.Kind.choices], lambda row: [row.claim.kind]
+        ),
         Axis(
             "metric",
             "Metric",
             [Choice(name, wording.metric_words(name)) for name in sorted({claim.metric for claim in claims})],
-            lambda claim: [claim.metric],
+            lambda row: [row.claim.metric],
         ),
         Axis(
             "hardware",
             "Hardware",
             [*(Choice(name, name) for name in hardware), Choice(UNKNOWN, wording.NOT_REPORTED)],
-            lambda claim: [claim.hardware or UNKNOWN],
+            lambda row: [row.claim.hardware or UNKNOWN],
         ),
     ]
 
 
 def claim_facts(technique: str = "") -> Iterator[dict[str, Any]]:
-    """The claims as rows of a CSV, of one technique or of all. An unknown value is an empty cell."""
+    """The claims as rows of a CSV, of one technique or of all, with their verdicts. An unknown value is empty."""
     found = all_claims().order_by("slug")
-    for claim in (found.filter(technique__slug=technique) if technique else found).iterator(200):
+    for row in judged(list(found.filter(technique__slug=technique) if technique else found)):
+        claim, figure = row.claim, row.figure
         yield {name: getattr(claim, name) for name in COLUMNS if hasattr(claim, name)} | {
             "id": claim.slug,
             "technique": claim.technique.slug,
             "class": claim.technique.technique_class.slug,
             "publication": claim.publication.key,
+            "verdict": row.verdict.word,
+            "measured": figure.value if figure else None,
+            "measured_low": figure.low if figure else None,
+            "measured_high": figure.high if figure else None,
+            "measured_unit": figure.unit if figure else "",
+            "run": str(row.run.run_id) if row.run else "",
+            "not_alike": "; ".join(map(str, row.reasons)),
         }
 
 

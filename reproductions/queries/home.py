@@ -1,19 +1,19 @@
 """What the front page reads: the classes, claims beside measurements, the newest runs, how far the catalogue is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Count, OuterRef, Q, Subquery, Value
+from django.db.models import Count, Q, Subquery, Value
 
-from reproductions import marks, sources
+from reproductions import judging, marks, sources
+from reproductions.judging import Judgement, Verdict
 from reproductions.marks import ClaimMark
-from reproductions.models import Measurement, Run
-from reproductions.queries import comparisons, measured, taxonomy, verdicts
+from reproductions.models import Run
+from reproductions.queries import comparisons, judgements, taxonomy
 from reproductions.queries import techniques as listed
 from reproductions.queries.claims import all_claims
 from reproductions.queries.comparisons import Comparison
 from reproductions.queries.taxonomy import Counted, Node
-from reproductions.queries.verdicts import Verdict
 from review.models import Publication, Review
 from techniques.models import Claim, Technique, TechniqueClass
 
@@ -35,9 +35,13 @@ class Row:
     """One technique: its headline claim beside what came back, and where its other claims of a speed-up lie."""
 
     technique: Technique
-    verdict: Verdict
     comparison: Comparison
     others: list[ClaimMark]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the headline claim."""
+        return self.comparison.verdict
 
 
 @dataclass
@@ -62,6 +66,8 @@ class Progress:
     techniques: int
     implemented: int
     measured: int
+    judged: int
+    replicated: int
 
 
 def columns(techniques: Sequence[Technique], roots: list[Node]) -> list[Column]:
@@ -74,45 +80,26 @@ def columns(techniques: Sequence[Technique], roots: list[Node]) -> list[Column]:
     return found
 
 
-def newest_records() -> dict[int, Run]:
-    """The newest measurement of each technique that has one, by technique; smoke tests and noisy runs are none."""
-    good = Run.objects.filter(technique=OuterRef("pk"), status=Run.Status.SUCCEEDED, smoke=False, noisy=False)
-    newest = Technique.objects.annotate(newest=Subquery(good.order_by("-finished_at", "-pk").values("pk")[:1]))
-    runs = Run.objects.filter(pk__in=newest.values("newest")).select_related("device")
-    return {run.technique_id: run for run in runs.defer("record", "log", "environment")}
-
-
-def groups(techniques: Sequence[Technique], claims: Iterable[Claim], records: dict[int, Run]) -> list[Group]:
+def groups(techniques: Sequence[Technique], claims: Iterable[Claim], judged: Mapping[int, Judgement]) -> list[Group]:
     """Every technique that claims a speed-up, by class; measured ones first, then by the size of the claim."""
-    best = _best(records)
     by_technique: dict[int, list[Claim]] = {}
     for claim in claims:
         by_technique.setdefault(claim.technique_id, []).append(claim)
-    implemented = sources.implemented()
     found: dict[int, Group] = {}
     for technique in techniques:
         own = by_technique.get(technique.pk, [])
-        headline = comparisons.headline(own)
+        headline = judging.headline(own)
         if headline is None:
             continue
-        comparison = comparisons.compare(headline, records.get(technique.pk), best.get(technique.pk))
-        verdict = verdicts.of(technique.slug, technique.newest_status, implemented)  # type: ignore[attr-defined]
+        comparison = comparisons.draw(judged[headline.pk])
         others = [claim for claim in own if claim.kind == claim.Kind.SPEEDUP and claim.pk != headline.pk]
-        row = Row(technique, verdict, comparison, [mark for claim in others if (mark := marks.of_claim(claim))])
+        row = Row(technique, comparison, [mark for claim in others if (mark := marks.of_claim(claim))])
         group = found.setdefault(technique.technique_class_id, Group(technique.technique_class))
-        (group.waiting if verdict == verdicts.NOT_ATTEMPTED else group.attempted).append(row)
+        (group.waiting if row.verdict == judging.NOT_ATTEMPTED else group.attempted).append(row)
     for group in found.values():
         for rows in (group.attempted, group.waiting):
             rows.sort(key=lambda row: (row.comparison.measured is None, -(row.comparison.claim.gain_high or 0)))
     return sorted(found.values(), key=lambda group: (group.label.position, group.label.slug))
-
-
-def _best(records: dict[int, Run]) -> dict[int, Measurement]:
-    technique_of = {run.pk: technique for technique, run in records.items()}
-    rows: dict[int, list[Measurement]] = {}
-    for row in measured.pooled(technique_of).filter(metric=measured.SPEEDUP):
-        rows.setdefault(technique_of[row.run_id], []).append(row)
-    return {technique: found for technique, own in rows.items() if (found := measured.best(own))}
 
 
 def example(found: Iterable[Group]) -> Row | None:
@@ -128,8 +115,8 @@ def newest_runs() -> list[Run]:
     return list(light.order_by("-finished_at", "-pk")[:MOST_RUNS])
 
 
-def progress(techniques: Sequence[Technique], claims: Sequence[Claim], records: dict[int, Run]) -> Progress:
-    """How far the catalogue is confirmed, implemented and measured."""
+def progress(techniques: Sequence[Technique], judged: Mapping[int, Judgement], measured: int) -> Progress:
+    """How far the catalogue is confirmed, implemented, measured and replicated."""
     statuses = ("confirmed", "reconstructed", "additional")
     counted = {status: Count("memberships", filter=Q(memberships__status=status)) for status in statuses}
     # One query with the memberships; without a review the publications are counted alone.
@@ -141,10 +128,12 @@ def progress(techniques: Sequence[Technique], claims: Sequence[Claim], records: 
         publications=(review.publications or 0) if review else Publication.objects.count(),  # type: ignore[attr-defined]
         studies=review.studies_included if review else None,
         **{status: getattr(review, status, 0) for status in statuses},
-        claims=len(claims),
+        claims=len(judged),
         techniques=len(techniques),
         implemented=sum(technique.slug in known for technique in techniques),
-        measured=len(records),
+        measured=measured,
+        judged=sum(one.verdict in judging.JUDGED for one in judged.values()),
+        replicated=sum(one.verdict == judging.WITHIN for one in judged.values()),
     )
 
 
@@ -171,12 +160,14 @@ class Front:
 
 def front() -> Front:
     """The front page. Ten queries."""
-    techniques, claims, records = listed.light(), list(all_claims()), newest_records()
-    found = groups(techniques, claims, records)
+    techniques, claims = listed.light(), list(all_claims())
+    evidence = judgements.evidence(claims)
+    judged = judgements.by_claim(claims, techniques, evidence)
+    found = groups(techniques, claims, judged)
     return Front(
         columns=columns(techniques, taxonomy.tree()),
         groups=found,
         example=example(found),
         runs=newest_runs(),
-        progress=progress(techniques, claims, records),
+        progress=progress(techniques, judged, len(evidence)),
     )

@@ -24,19 +24,6 @@ def pooled(runs: Iterable[int]) -> QuerySet[Measurement]:
     return rows.defer("samples").order_by("run_id", "position")
 
 
-def best(rows: Iterable[Measurement]) -> Measurement | None:
-    """The technique's highest speed-up over its first sweep, away from the null point.
-
-    A reference declares its methods from the baseline to the fullest form, so the last one that was measured is the
-    technique; what comes between only explains. A simulated figure is no measurement.
-    """
-    found = [row for row in rows if row.metric == SPEEDUP and row.role == row.Role.METHOD and not row.simulated]
-    found = [row for row in found if row.sweep == found[0].sweep]
-    own = [row for row in found if row.variant == list(dict.fromkeys(one.variant for one in found))[-1]]
-    kept = [row for row in own if not row.null_point and row.median is not None]
-    return max(kept, key=lambda row: row.median or 0, default=None)
-
-
 @dataclass(frozen=True)
 class Cell:
     """One figure with its interval and unit. ``None`` is "failed", which is not the same as not measured."""

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 
-from reproductions import sources
+from reproductions.judging import Verdict
+from reproductions.queries import judgements
 from reproductions.queries import techniques as listed
-from reproductions.queries import verdicts
-from reproductions.queries.verdicts import Verdict
 from review.models import Publication
 from techniques.models import Challenge, Response, Strategy, Technique, TechniqueClass
 
@@ -76,11 +75,9 @@ def labels() -> dict[str, list[Response] | list[Challenge]]:
 
 def rows() -> list[Row]:
     """Every technique with its verdict, by name."""
-    implemented = sources.implemented()
-    return [
-        Row(technique, verdicts.of(technique.slug, technique.newest_status, implemented))  # type: ignore[attr-defined]
-        for technique in sorted(listed.light(), key=lambda technique: technique.name.casefold())
-    ]
+    found = listed.light()
+    verdicts = judgements.by_technique(found)
+    return [Row(one, verdicts[one.pk]) for one in sorted(found, key=lambda one: one.name.casefold())]
 
 
 def boxes(roots: list[Node], members: list[Row]) -> list[tuple[str, str, int]]:

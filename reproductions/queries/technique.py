@@ -1,20 +1,33 @@
-"""What the page of one technique reads. Seven queries, however much there is to show."""
+"""What the page of one technique reads. Ten queries, however much there is to show."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from django.db.models import CharField, Count, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    CharField,
+    Count,
+    F,
+    FilteredRelation,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    Window,
+)
+from django.db.models.functions import Coalesce, RowNumber
 
-from reproductions.models import Measurement, Run
-from reproductions.queries import verdicts
+from reproductions.models import Measurement, Remark, Run
+from reproductions.queries import judgements
 from review.models import Membership, Publication, Review
 from techniques.markdown import CITATION, Citation, keys
 from techniques.models import Challenge, Claim, Response, Strategy, Technique, TechniqueRelation
 
 MOST_RUNS, CHARTED_RUNS = 200, 4
+NEWEST = (F("asked_at").desc(), F("pk").desc())
 WAITING = (Run.Status.QUEUED, *Run.ACTIVE)
 
 
@@ -22,7 +35,7 @@ def base() -> QuerySet[Technique]:
     """A technique with its class and who drew it, the published review, and how many runs wait on this site."""
     waiting = Run.objects.filter(status__in=WAITING).order_by().values("origin").annotate(n=Count("pk"))
     review = Review.objects.filter(published=True)
-    return verdicts.with_newest(Technique.objects.select_related("technique_class__source")).annotate(
+    return judgements.with_newest(Technique.objects.select_related("technique_class__source")).annotate(
         waiting=Coalesce(Subquery(waiting.filter(origin=Run.Origin.SITE).values("n")[:1]), Value(0)),
         review_bibtex=Subquery(review.values("bibtex")[:1]),
     )
@@ -101,9 +114,10 @@ def citation(publication: Publication) -> Citation:
 
 
 def claims(technique: Technique) -> list[Claim]:
-    """The claims about the technique, each with its publication."""
+    """The claims about the technique, each with its publication and what curators remarked. Two queries."""
     found = Claim.objects.filter(technique=technique).select_related("publication")
-    return list(found.defer("publication__fields", "publication__authors_text").order_by("pk"))
+    light = found.defer("publication__fields", "publication__authors_text")
+    return list(light.prefetch_related(Prefetch("remarks", Remark.objects.select_related("author"))).order_by("pk"))
 
 
 def relations(technique: Technique) -> list[TechniqueRelation]:
@@ -113,12 +127,13 @@ def relations(technique: Technique) -> list[TechniqueRelation]:
 
 
 def runs(technique: Technique) -> list[Run]:
-    """The newest runs with device and best speed-up, without their records."""
+    """The newest runs, and of each kind on each device at each size the newest, however old; without their records."""
     best = Measurement.objects.filter(
         run=OuterRef("pk"), metric="speedup", role=Measurement.Role.METHOD, process__isnull=True, null_point=False
     ).order_by("-median")
-    found = Run.objects.filter(technique=technique).select_related("device").defer("record", "log", "environment")
-    return list(found.annotate(best=Subquery(best.values("median")[:1])).order_by("-asked_at", "-pk")[:MOST_RUNS])
+    found = judgements.light(Run.objects.filter(technique=technique))
+    found = found.annotate(best=Subquery(best.values("median")[:1]), place=Window(RowNumber(), order_by=NEWEST))
+    return list(found.filter(Q(place__lte=MOST_RUNS) | Q(number=1)).order_by(*NEWEST))
 
 
 def charted(found: Iterable[Run]) -> list[Run]:

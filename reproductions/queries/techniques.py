@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from django.db.models import Count
 from django.http import QueryDict
 
-from reproductions import sources
-from reproductions.queries import verdicts
+from reproductions import judging
+from reproductions.judging import Verdict
+from reproductions.queries import judgements
 from reproductions.queries.facets import Axis, Choice, Facet, chosen, facets, narrow
-from reproductions.queries.verdicts import Verdict
 from techniques.models import Challenge, Strategy, Technique, TechniqueClass
 from techniques.tradeoff import HARDWARE
 
@@ -46,7 +46,7 @@ class Listing:
 
 
 def for_list(parameters: QueryDict) -> Listing:
-    """The techniques that the address asks for, with counted facets. Five queries, whatever is chosen."""
+    """The techniques that the address asks for, with counted facets. Eight queries, whatever is chosen."""
     strategies = list(Strategy.objects.order_by("position", "slug"))
     challenges = list(Challenge.objects.all())
     rows = _rows(strategies, {challenge.pk: challenge.slug for challenge in challenges})
@@ -65,22 +65,23 @@ def for_list(parameters: QueryDict) -> Listing:
 def light() -> "list[Technique]":
     """Every technique with its class, its claims counted and the status of its newest measurement; no article."""
     techniques = Technique.objects.select_related("technique_class").annotate(claim_count=Count("claims"))
-    return list(verdicts.with_newest(techniques).defer("article", "implementation"))
+    return list(judgements.with_newest(techniques).defer("article", "implementation"))
 
 
 def _rows(strategies: Sequence[Strategy], challenges: dict[int, str]) -> list[Row]:
     parents = {node.pk: node.parent_id for node in strategies}
     slugs = {node.pk: node.slug for node in strategies}
-    implemented = sources.implemented()
+    techniques = light()
+    verdicts = judgements.by_technique(techniques)
     labels = _labels(Technique.strategies.through, "strategy_id"), _labels(Technique.challenges.through, "challenge_id")
     return [
         Row(
             technique,
-            verdicts.of(technique.slug, technique.newest_status, implemented),  # type: ignore[attr-defined]
+            verdicts[technique.pk],
             frozenset(slugs[above] for pk in labels[0].get(technique.pk, ()) for above in _upward(pk, parents)),
             frozenset(challenges[pk] for pk in labels[1].get(technique.pk, ())),
         )
-        for technique in light()
+        for technique in techniques
     ]
 
 
@@ -120,8 +121,8 @@ def _axes(strategies: Sequence[Strategy], challenges: Sequence[Challenge], rows:
         Axis(
             "verdict",
             "Verdict",
-            [Choice(v.word.replace(" ", "-"), v.word, mark=v.mark) for v in verdicts.ALL],
-            lambda row: [row.verdict.word.replace(" ", "-")],
+            [Choice(verdict.slug, verdict.word, mark=verdict.mark) for verdict in judging.ALL],
+            lambda row: [row.verdict.slug],
         ),
         Axis("saves", "What it saves", _choices(SAVES), lambda row: row.technique.saves),
         Axis(

@@ -27,9 +27,10 @@ def address(path: str) -> str:
 
 
 def queries(client: Client, path: str, django_assert_max_num_queries: DjangoAssertNumQueries) -> int:
-    client.get(address(path))  # fills the caches of rendered articles
+    wanted = address(path)
+    client.get(wanted)  # fills the caches of rendered articles
     with django_assert_max_num_queries(MOST_QUERIES) as seen:
-        response = client.get(address(path))
+        response = client.get(wanted)
     assert response.status_code == 200
     return len(seen.captured_queries)
 

@@ -147,7 +147,7 @@ def test_nothing_yet_is_said(client, name):
     assert "yet" in client.get(reverse(name)).content.decode()
 
 
-QUERIES = {"runs": 6, "run": 2, "run-live": 2, "devices": 1, "device": 2}
+QUERIES = {"runs": 6, "run": 3, "run-live": 3, "devices": 1, "device": 2}
 
 
 @pytest.mark.parametrize("rows", [3, 30])

@@ -91,7 +91,7 @@ def test_a_measurement_stands_beside_the_claim_and_says_why_it_differs(client: C
     text = text_of(client)
     assert "<span>4.00 ×</span>" in text
     assert "not like for like" in text
-    assert "the claim is for NVIDIA A100, this is A laptop" in text
+    assert "<b>device</b>: claim NVIDIA A100, run A laptop" in text
     assert 'id="sweep-1-data"' in text
     assert "null point" in text
     assert "Measured on older code" in text
@@ -128,7 +128,7 @@ def test_a_failed_gate_is_the_verdict(client: Client, technique: Technique) -> N
 def test_a_crash_is_no_verdict(client: Client, technique: Technique) -> None:
     measured(technique)
     factories.run(technique, status=Run.Status.FAILED)
-    assert 'class="verdict v-implemented"' in text_of(client).split("<h1>")[0]
+    assert 'class="verdict v-unlike"' in text_of(client).split("<h1>")[0]
 
 
 def test_what_was_not_attempted_says_so(client: Client) -> None:

@@ -1,63 +1,30 @@
-"""A claim beside a measurement."""
+"""A judgement as marks on the axis of gains."""
 
 import pytest
 
-from reproductions.models import Device, Measurement, Run
+from reproductions.judging import UNLIKE, WITHIN, Figure, Judgement, Verdict
+from reproductions.models import Measurement
 from reproductions.queries import comparisons
 from techniques.models import Claim
 
-CPU = Device(name="Some CPU", kind="cpu")
-A100 = Device(name="NVIDIA A100-SXM4-80GB", kind="gpu")
 
-
-def claim(**columns: object) -> Claim:
+def judgement(value: float = 3.0, verdict: Verdict = WITHIN, **columns: object) -> Judgement:
     defaults = {"kind": "speedup", "metric": "latency", "value_low": 2.0, "value_high": 2.0, "unit": "x"}
-    return Claim(**defaults | {"like_for_like": {"device_class": "gpu"}} | columns)
+    return Judgement(Claim(**defaults | columns), verdict, Figure(value, 2.5, 3.5, "x", Measurement()))
 
 
-@pytest.mark.parametrize(
-    ("need", "device", "reasons"),
-    [
-        ({"device_class": "gpu"}, A100, 0),
-        ({"device_class": "gpu"}, CPU, 1),
-        ({"device": "NVIDIA A100"}, A100, 0),
-        ({"device": "NVIDIA A100"}, CPU, 1),
-        ({"device": "nvidia h100"}, A100, 1),
-        ({"device_class": "gpu", "devices": 8}, A100, 1),
-        ({"device_class": "gpu", "devices": 1}, A100, 0),
-        ({"comparator": "PyTorch JIT", "workload": "BERT"}, A100, 2),
-        ({}, A100, 1),
-        ({"device_class": "gpu"}, None, 1),
-    ],
-)
-def test_each_difference_is_named(need: dict[str, object], device: Device | None, reasons: int) -> None:
-    found = list(comparisons.differences(claim(like_for_like=need), Run(device=device)))
-    assert len(found) == reasons
+@pytest.mark.parametrize(("verdict", "hollow"), [(UNLIKE, True), (WITHIN, False)])
+def test_what_is_not_like_for_like_is_hollow(verdict: Verdict, hollow: bool) -> None:
+    drawn = comparisons.draw(judgement(verdict=verdict)).measured
+    assert drawn is not None
+    assert drawn.hollow is hollow
 
 
-def test_what_differs_in_kind_is_hollow() -> None:
-    best = Measurement(median=3.0, ci_low=2.5, ci_high=3.5)
-    like, unlike = (comparisons.compare(claim(), Run(device=device), best) for device in (A100, CPU))
-    assert like.measured is not None
-    assert not like.measured.hollow
-    assert unlike.measured is not None
-    assert unlike.measured.hollow
-    assert unlike.reasons == ["the claim is for a GPU, this is a CPU"]
+def test_without_a_number_nothing_is_drawn() -> None:
+    assert comparisons.draw(judgement(0.0)).measured is None
+    assert comparisons.draw(Judgement(judgement().claim, UNLIKE)).measured is None
 
 
-@pytest.mark.parametrize("best", [None, Measurement(median=None), Measurement(median=0.0)])
-def test_without_a_number_nothing_is_drawn(best: Measurement | None) -> None:
-    assert comparisons.compare(claim(), Run(device=A100), best).measured is None
-
-
-def test_a_claim_without_a_gain_has_nothing_beside_it() -> None:
-    row = comparisons.compare(claim(kind="absolute", unit="GB"), Run(device=A100), Measurement(median=3.0))
+def test_a_claim_without_a_gain_is_not_drawn() -> None:
+    row = comparisons.draw(judgement(kind="absolute", unit="GB"))
     assert (row.mark, row.measured) == (None, None)
-
-
-def test_the_headline_is_the_highest_speed_up_in_times_before_per_cent() -> None:
-    low, high, per_cent = claim(value_high=2.0), claim(value_high=5.0), claim(value_high=900, unit="%")
-    memory = claim(kind="reduction", value_high=100)
-    assert comparisons.headline([low, per_cent, high, memory]) is high
-    assert comparisons.headline([per_cent, memory]) is per_cent
-    assert comparisons.headline([memory]) is None

@@ -82,17 +82,6 @@ def test_the_legend_names_the_device_only_where_it_must(run: Run) -> None:
     assert charts(run, other)[0].labels == ["packed, cpu, A laptop", "packed, cpu, A desk", "library, cpu"]
 
 
-def test_the_best_is_the_method_s_own_and_away_from_the_null_point(run: Run) -> None:
-    factories.measurement(run, median=2.0, **SPEED)
-    factories.measurement(run, median=9.0, null_point=True, **SPEED)
-    factories.measurement(run, median=8.0, role="peer", **SPEED)
-    factories.measurement(run, median=None, **SPEED)
-    found = measured.best(measured.pooled([run.pk]))
-    assert found is not None
-    assert found.median == 2.0
-    assert measured.best([]) is None
-
-
 def test_a_table_has_a_line_for_each_point_and_variant(run: Run) -> None:
     factories.measurement(run)
     factories.measurement(run, **SPEED)
@@ -101,15 +90,3 @@ def test_a_table_has_a_line_for_each_point_and_variant(run: Run) -> None:
     assert table.columns == [("time", ""), ("speedup", "")]
     lines = [(variant, role, [cell and cell.text for cell in cells]) for _, variant, role, cells in table.rows]
     assert lines == [("packed", "method", ["10.0 ms", "0.0100 ×"]), ("padded", "baseline", ["10.0 ms", None])]
-
-
-def test_the_best_is_the_fullest_form_in_the_first_sweep_and_measured(run: Run) -> None:
-    """What explains, what another sweep shows and what was simulated may be larger; none is the technique's figure."""
-    ratio = {"metric": "speedup", "unit": "x", "better": "higher"}
-    factories.measurement(run, variant="stored", median=1.4, **ratio)
-    factories.measurement(run, variant="piped", median=1.3, **ratio)
-    factories.measurement(run, variant="piped", median=9.0, sweep="stages", **ratio)
-    factories.measurement(run, variant="piped", median=11.0, simulated=True, **ratio)
-    found = measured.best(measured.pooled([run.pk]))
-    assert found is not None
-    assert (found.variant, found.median) == ("piped", 1.3)

@@ -1,0 +1,116 @@
+"""What verdicts are made from: the newest quiet run of each technique on each device at each size."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models.fields.json import KT
+from django.db.models.functions import RowNumber
+
+from reproductions import judging, sources
+from reproductions.judging import Evidence, Judgement, Standing, Verdict
+from reproductions.models import Measurement, Run
+from reproductions.queries import measured
+from techniques.models import Claim, Technique
+
+# A run with a record passed its gate or failed it. A crash or a cancelled run says nothing of the method.
+GATED = Q(smoke=False) & (Q(status=Run.Status.SUCCEEDED) | Q(status=Run.Status.FAILED) & ~Q(record_digest=""))
+# Noisy runs and smoke tests get no verdict.
+QUIET = Q(status=Run.Status.SUCCEEDED, smoke=False, noisy=False)
+ALWAYS = (judging.SPEEDUP, judging.TIME, "peak_memory", "wire_bytes")
+
+
+def with_newest(techniques: QuerySet[Technique]) -> QuerySet[Technique]:
+    """The techniques with ``newest_status``: that of the newest run that is a measurement."""
+    newest = Run.objects.filter(GATED, technique=OuterRef("pk")).order_by("-finished_at", "-pk")
+    return techniques.annotate(newest_status=Subquery(newest.values("status")[:1]))
+
+
+def standing(
+    technique: Technique, evidence: Sequence[Evidence], implemented: Collection[str] | None = None
+) -> Standing:
+    """Where ``technique`` stands; it comes from ``with_newest``."""
+    there = sources.exists(technique.slug) if implemented is None else technique.slug in implemented
+    failed = technique.newest_status == Run.Status.FAILED  # type: ignore[attr-defined]
+    return Standing(there, failed, evidence)
+
+
+def light(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """The runs with device and ``device_count``, without their records; ``number`` counts back from the newest of its
+    kind (status, smoke, noisy) of its technique on its device at its size.
+    """
+    kind = [F("technique"), F("device"), F("size"), F("status"), F("smoke"), F("noisy")]
+    number = Window(RowNumber(), kind, [F("finished_at").desc(nulls_last=True), F("pk").desc()])
+    found = runs.select_related("device").defer("record", "log", "environment", "parameters")
+    return found.annotate(device_count=KT("record__device__count"), number=number)
+
+
+def newest(runs: Iterable[Run]) -> list[Run]:
+    """Of runs from ``light``, the newest quiet one of each technique on each device at each size, newest first."""
+    quiet = [run for run in runs if run.status == Run.Status.SUCCEEDED and not run.smoke and not run.noisy]
+    first = [run for run in quiet if run.number == 1]  # type: ignore[attr-defined]
+    return sorted(first, key=lambda run: (run.finished_at is not None, run.finished_at, run.pk), reverse=True)
+
+
+def gathered(runs: Iterable[Run], rows: Iterable[Measurement]) -> dict[int, list[Evidence]]:
+    """The runs with their rows, by technique. No query."""
+    by_run: dict[int, list[Measurement]] = {}
+    for row in rows:
+        by_run.setdefault(row.run_id, []).append(row)
+    found: dict[int, list[Evidence]] = {}
+    for run in runs:
+        count = run.device_count  # type: ignore[attr-defined]
+        one = Evidence(run, by_run.get(run.pk, []), int(count) if count else None)
+        found.setdefault(run.technique_id, []).append(one)
+    return found
+
+
+def evidence(claims: Iterable[Claim], technique: Technique | None = None) -> dict[int, list[Evidence]]:
+    """What the claims of each technique (or of one) are held against. Two queries."""
+    quiet = Run.objects.filter(QUIET, **({"technique": technique} if technique else {}))
+    runs = newest(light(quiet).filter(number=1))  # type: ignore[misc]  # an annotation, behind a function
+    words = {claim.metric for claim in claims}
+    metrics = {*ALWAYS, *words, *(word.replace("_", " ") for word in words)}
+    return gathered(runs, measured.pooled(run.pk for run in runs).filter(metric__in=metrics))
+
+
+def by_claim(
+    claims: Sequence[Claim], techniques: Iterable[Technique], found: Mapping[int, Sequence[Evidence]]
+) -> dict[int, Judgement]:
+    """The judgement on each claim, by its key. No query."""
+    implemented = sources.implemented()
+    standings = {one.pk: standing(one, found.get(one.pk, ()), implemented) for one in techniques}
+    return {claim.pk: judging.judge(claim, standings.get(claim.technique_id, Standing())) for claim in claims}
+
+
+def of_claim(claim: Claim) -> Judgement:
+    """The judgement on one claim as it stands now. Three queries."""
+    technique = with_newest(Technique.objects.filter(pk=claim.technique_id)).get()
+    return judging.judge(claim, standing(technique, evidence([claim], technique).get(technique.pk, ())))
+
+
+def by_run(run: Run, rows: Sequence[Measurement]) -> list[Judgement]:
+    """What this one run says of each claim of its technique; nothing where runs of its kind get no verdict. One query.
+
+    Only claims that it has a figure for.
+    """
+    if run.status != Run.Status.SUCCEEDED or run.smoke or run.noisy:
+        return []
+    count = (run.record or {}).get("device", {}).get("count")
+    alone = Standing(True, False, [Evidence(run, rows, count)])
+    claims = Claim.objects.filter(technique=run.technique_id).select_related("publication").order_by("pk")
+    return [one for claim in claims if (one := judging.judge(claim, alone)).figure]
+
+
+def by_technique(techniques: Sequence[Technique]) -> dict[int, Verdict]:
+    """The verdict that stands beside the name of each technique, by its key. Three queries."""
+    claims = list(Claim.objects.order_by("pk"))
+    found = evidence(claims)
+    judged = by_claim(claims, techniques, found)
+    own: dict[int, list[Judgement]] = {}
+    for claim in claims:
+        own.setdefault(claim.technique_id, []).append(judged[claim.pk])
+    implemented = sources.implemented()
+    return {
+        one.pk: judging.of_technique(standing(one, found.get(one.pk, ()), implemented), own.get(one.pk, []))
+        for one in techniques
+    }
