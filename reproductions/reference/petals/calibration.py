@@ -13,8 +13,8 @@ from reproductions.reference.petals.swarm import Offer
 from reproductions.reference.petals.workload import MODELS, SHAPES, seeded
 from reproductions.testbed.kv_cache import LayerCache
 
-PLANS: dict[Size, tuple[int, int, int]] = {"tiny": (5, 2, 2), "cpu": (48, 12, 3), "gpu": (48, 12, 3)}
-"""L, blocks a server holds, servers that die."""
+PLANS: dict[Size, tuple[int, int, int]] = {"tiny": (5, 2, 2), "cpu": (48, 12, 2), "gpu": (48, 12, 2)}
+"""L, blocks a server holds, servers that die: fewer than hold a block."""
 
 NEW: dict[Size, int] = {"tiny": 6, "cpu": 32, "gpu": 32}  # tokens
 STORAGE = 3.94e9  # bytes/s, stated and not measured: one direction of PCI Express 3.0 with the 4 lanes of an SSD

@@ -64,9 +64,10 @@ class Keeper:
 
     def kill(self, number: int) -> None:
         """End a server without warning. Only a child that was not yet waited for is ever meant."""
-        process, _ = self.alive.pop(number)
-        os.kill(process, signal.SIGKILL)
-        os.waitpid(process, 0)
+        if number in self.alive:
+            process, _ = self.alive.pop(number)
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
 
     def offers(self) -> list[tuple[int, int, int, int]]:
         """Number, first block, last block and port of every server that is alive."""

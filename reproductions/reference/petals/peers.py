@@ -16,7 +16,7 @@ OFFLOADED: WeakKeyDictionary[Decoder, Any] = WeakKeyDictionary()  # hooks are pu
 
 def accelerate_offload(w: Chat) -> Tensor:
     """Peer: each block's weights in host memory until it computes, by ``accelerate.cpu_offload``. [1, count]."""
-    from accelerate import cpu_offload
+    from accelerate import cpu_offload  # type: ignore[import-not-found]
 
     if w.model not in OFFLOADED:
         model = copy.deepcopy(w.model).cpu()
