@@ -1,4 +1,4 @@
-"""Bound and declaration of Petals: distance and deaths measured on real processes, longer ways simulated."""
+"""Bound and declaration of Petals: distance and deaths measured on real processes, larger models simulated."""
 
 from reproductions.harness.spec import Bound, Sweep, Technique, identical
 from reproductions.reference.petals import schedule
@@ -39,11 +39,12 @@ TECHNIQUE = Technique(
             quality=failures,
         ),
         Sweep(
-            "one-way latency, simulated",
-            tiny=(0.0, 10.0),
-            cpu=(0.0, 1.0, 10.0, 50.0),
-            gpu=(0.0, 1.0, 10.0, 50.0),
-            unit="ms",
+            "block size, simulated",
+            tiny=(1, 100),
+            cpu=(1, 10, 100, 1000),
+            gpu=(1, 10, 100),
+            unit="times the measured block",
+            log=True,
             make=make_plan,
             methods=schedule.METHODS,
             clock="virtual",

@@ -18,6 +18,7 @@ PLANS: dict[Size, tuple[int, int, int]] = {"tiny": (5, 2, 2), "cpu": (48, 12, 2)
 
 NEW: dict[Size, int] = {"tiny": 6, "cpu": 32, "gpu": 32}  # tokens
 STORAGE = 3.94e9  # bytes/s, stated and not measured: one direction of PCI Express 3.0 with the 4 lanes of an SSD
+LATENCY = 0.05  # seconds, one way, stated and not measured
 NETWORK = 12.5e6  # bytes/s, stated and not measured: 100 Mbit/s
 
 
@@ -58,20 +59,21 @@ def tiles(layers: int, width: int) -> list[tuple[int, int]]:
     return spans
 
 
-def make_plan(place: Place, latency: float) -> Plan:
-    """A swarm of unequal servers, on average ``latency`` milliseconds away, one way; half as far to half as far again.
+def make_plan(place: Place, times: float) -> Plan:
+    """A swarm of unequal servers and a model whose blocks are ``times`` as large as the measured one.
 
-    Their paces lie between that of this machine and a third of it. Both are drawn from a seed of their own.
+    Costs of a block are taken to grow with its weights, and hidden states with the root of them. Servers are half to
+    twice as fast as this machine, and half to one and a half times ``LATENCY`` away; both are drawn from a fixed seed.
     """
     layers, width, kills = PLANS[place.size]
     prompt, count = SHAPES[place.size][0], NEW[place.size]
-    one, many = block_seconds(place.device, place.dtype, place.size)
+    one, many = (times * seconds for seconds in block_seconds(place.device, place.dtype, place.size))
     item = torch.empty((), dtype=place.dtype).element_size()
-    row = MODELS[place.size].width * item / NETWORK
-    block = sum(p.numel() for p in seeded(place.size, place.device, place.dtype).blocks[0].parameters()) * item
+    row = times**0.5 * MODELS[place.size].width * item / NETWORK
+    block = times * item * sum(p.numel() for p in seeded(place.size, place.device, place.dtype).blocks[0].parameters())
     luck = torch.rand(2, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64).tolist()
     offers = [
-        Offer(k, first, last, one * (1 + 2 * luck[0][k]), latency / 1e3 * (0.5 + luck[1][k]) + row)
+        Offer(k, first, last, one * 2 ** (2 * luck[0][k] - 1), LATENCY * (0.5 + luck[1][k]) + row)
         for k, (first, last) in enumerate(tiles(layers, width))
     ]
     strikes = [(round((i + 1) * count / (kills + 1)), i + 1) for i in range(kills)]
@@ -79,9 +81,10 @@ def make_plan(place: Place, latency: float) -> Plan:
     costs = {
         "one block, one token (s)": one,
         "one block, each further token (s)": more,
-        "latency (s)": latency / 1e3,
+        "one block (bytes)": float(block),
+        "one token on its way (bytes)": row * NETWORK,
+        "latency (s)": LATENCY,
         "network (bytes/s)": NETWORK,
         "storage (bytes/s)": STORAGE,
-        "one block (bytes)": float(block),
     }
     return Plan(layers, prompt, count, strikes, offers, one, more, row, block / STORAGE, costs)

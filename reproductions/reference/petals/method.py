@@ -61,81 +61,86 @@ class Session:
         """Tokens that the whole chain has seen."""
         return self.stages[-1].length if self.stages else 0
 
-    def open(self, first: int, last: int) -> list[Stage]:
-        """Connections to the best chain over the blocks [first, last); servers that refuse are not asked again."""
-        while True:
-            offers = [offer for offer in self.swarm.offers(self.delay) if offer not in self.lost]
-            stages: list[Stage] = []
-            for hop in route(offers, first, last):
-                try:
-                    stages.append(Stage(hop, self.room, self.bits))
-                except OSError:
-                    self.lost.add(hop.offer)
-                    hang_up(stages)
-                    break
-            else:
-                return stages
-
-    def through(self, stages: Iterable[Stage], x: Tensor) -> Tensor:
-        """Hidden states [1, T, C] through some hops. What failed is lost to this session; its ``OSError`` goes on."""
-        for stage in stages:
-            size = wire.size(x.shape[1], x.shape[2], stage.bits, x.dtype)
-            try:
-                x = stage.run(x)
-            except OSError:
-                self.lost.add(stage.hop.offer)
-                hold_back(stage.hop.offer.delay)  # the news of a death is as long on its way
-                raise
-            self.count.bytes += 2 * size
-            self.count.hops += 1
-        return x
-
-    def replace(self, failed: Stage) -> list[Stage]:
-        """Servers that stand where ``failed`` stood: other ones, which have read the inputs kept for it."""
-        failed.connection.close()
-        while True:
-            stages = self.open(failed.hop.first, failed.hop.last)
-            if not failed.kept:
-                return stages
-            x = torch.cat(failed.kept, dim=1)
-            try:
-                self.through(stages, x)
-            except OSError:
-                hang_up(stages)
-                continue
-            self.count.repeated += x.shape[1] * (failed.hop.last - failed.hop.first)
-            return stages
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Hidden states [1, T, C] behind the last block. A server that dies on the way is replaced."""
-        self.stages = self.stages or self.open(0, self.layers)
-        k = 0
-        while k < len(self.stages):
-            try:
-                x = self.through(self.stages[k : k + 1], x)
-            except OSError:
-                self.stages[k : k + 1] = self.replace(self.stages[k])
-                continue
-            k += 1
-        return x
-
-    def forward_or_forget(self, x: Tensor) -> Tensor:
-        """The same for a client that keeps no inputs: at a death the whole chain is given up, with an ``OSError``."""
-        self.stages = self.stages or self.open(0, self.layers)
-        try:
-            return self.through(self.stages, x)
-        except OSError:
-            self.count.repeated += self.length * self.layers  # all hops have to read the text again
-            self.close()
-            raise
-        finally:
-            for stage in self.stages:
-                stage.kept.clear()
-
     def close(self) -> None:
         """Leave all servers, which then forget the session."""
         hang_up(self.stages)
         self.stages = []
+
+
+def open_chain(session: Session, first: int, last: int) -> list[Stage]:
+    """Connections to the best chain over the blocks [first, last); servers that refuse are not asked again."""
+    while True:
+        offers = [offer for offer in session.swarm.offers(session.delay) if offer not in session.lost]
+        stages: list[Stage] = []
+        for hop in route(offers, first, last):
+            try:
+                stages.append(Stage(hop, session.room, session.bits))
+            except OSError:
+                session.lost.add(hop.offer)
+                hang_up(stages)
+                break
+        else:
+            return stages
+
+
+def through(session: Session, stages: Iterable[Stage], x: Tensor) -> Tensor:
+    """Hidden states [1, T, C] through some hops. What failed is lost to this session; its ``OSError`` goes on."""
+    for stage in stages:
+        size = wire.size(x.shape[1], x.shape[2], stage.bits, x.dtype)
+        try:
+            x = stage.run(x)
+        except OSError:
+            session.lost.add(stage.hop.offer)
+            hold_back(stage.hop.offer.delay)  # the news of a death is as long on its way
+            raise
+        session.count.bytes += 2 * size
+        session.count.hops += 1
+    return x
+
+
+def replace(session: Session, failed: Stage) -> list[Stage]:
+    """Servers that stand where ``failed`` stood: other ones, which have read the inputs kept for it."""
+    failed.connection.close()
+    while True:
+        stages = open_chain(session, failed.hop.first, failed.hop.last)
+        if not failed.kept:
+            return stages
+        x = torch.cat(failed.kept, dim=1)
+        try:
+            through(session, stages, x)
+        except OSError:
+            hang_up(stages)
+            continue
+        session.count.repeated += x.shape[1] * (failed.hop.last - failed.hop.first)
+        return stages
+
+
+def forward(session: Session, x: Tensor) -> Tensor:
+    """Hidden states [1, T, C] behind the last block. A server that dies on the way is replaced."""
+    session.stages = session.stages or open_chain(session, 0, session.layers)
+    k = 0
+    while k < len(session.stages):
+        try:
+            x = through(session, session.stages[k : k + 1], x)
+        except OSError:
+            session.stages[k : k + 1] = replace(session, session.stages[k])
+            continue
+        k += 1
+    return x
+
+
+def forward_or_forget(session: Session, x: Tensor) -> Tensor:
+    """The same for a client that keeps no inputs: at a death the whole chain is given up, with an ``OSError``."""
+    session.stages = session.stages or open_chain(session, 0, session.layers)
+    try:
+        return through(session, session.stages, x)
+    except OSError:
+        session.count.repeated += session.length * session.layers  # all hops have to read the text again
+        session.close()
+        raise
+    finally:
+        for stage in session.stages:
+            stage.kept.clear()
 
 
 @torch.no_grad()
@@ -144,14 +149,14 @@ def talk(w: Chat, keep: bool, bits: int = wire.WHOLE) -> tuple[Tensor, Count]:
     swarm, model, text = swarm_for(w.model, w.spans), w.model, w.prompt
     start, strikes = text.shape[1], list(w.strikes)
     session = Session(swarm, len(model.blocks), start + w.count, w.delay, bits)
-    forward = session.forward if keep else session.forward_or_forget
+    pass_on = forward if keep else forward_or_forget
     try:
         while (made := text.shape[1] - start) < w.count:
             while strikes and strikes[0][0] <= made and session.stages:
                 hop = session.stages[strikes.pop(0)[1] % len(session.stages)].hop
                 swarm.kill(hop.offer.server)
             try:
-                x = forward(model.embed(text[:, session.length :]))
+                x = pass_on(session, model.embed(text[:, session.length :]))
             except OSError:
                 continue  # only without kept inputs: a new chain reads all of the text
             text = torch.cat((text, greedy(model.head(model.norm(x[:, -1])))[:, None]), dim=1)
