@@ -10,10 +10,8 @@ Peers: torch's own products for sparse formats are the methods at use; llm-compr
 quality (it computes in fp32 and removes one weight more in each block, so its weights are near ours but not equal).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-
-import torch
-from torch import Tensor
 
 from reproductions.harness.spec import Bound, Method, Place, Size, Sweep, Technique, close
 from reproductions.reference.sparsegpt import oracle
@@ -28,32 +26,40 @@ from reproductions.reference.sparsegpt.method import (
     tensor_cores,
 )
 from reproductions.reference.sparsegpt.quality import quality
-from reproductions.reference.sparsegpt.workload import PATTERNS, Recipe, Workload
+from reproductions.reference.sparsegpt.workload import PATTERNS, Recipe, Workload, draw
 
 SHARES = (0.0, 0.5, 0.6, 0.75, 0.9)
 LAYER: dict[Size, tuple[int, int, int, int]] = {  # R, C, N, T of a layer that is used
     "tiny": (24, 102, 256, 5),
-    "cpu": (4096, 1024, 2048, 64),
+    "cpu": (2048, 1024, 1024, 128),
     "gpu": (4096, 4096, 8192, 64),
 }
 TWO_OF_FOUR = LAYER | {"gpu": (4096, 4096, 8192, 8192)}  # sparse tensor cores want many tokens
 PRUNED: dict[Size, tuple[int, int, int, int]] = LAYER | {"cpu": (512, 512, 1024, 1)}  # a layer that is pruned
 
 
+ALL, QUICK = ("house", "minilm", "smollm2"), ("house", "minilm")
+REAL: dict[Size, dict[float, Sequence[str]]] = {  # models with real weights to be pruned, by share; a CPU takes long
+    "tiny": {},
+    "cpu": {0.0: QUICK, 0.5: QUICK, 0.6: ("house",), 0.75: ("house",)},
+    "gpu": dict.fromkeys(SHARES, ALL),
+}
+
+
 def make(place: Place, share: float) -> Workload:
     """A layer pruned to ``share`` of zeros wherever they fall, as it is and by compressed sparse rows."""
     w = pruned(draw(place, LAYER[place.size], recipe(place, "unstructured", share)))
-    return replace(w, csr=to_csr(w.pruned) if share else None, real=place.size != "tiny")
+    return replace(w, csr=to_csr(w.pruned) if share else None, real=REAL[place.size].get(share, ()))
 
 
 def make_two_of_four(place: Place, pattern: str) -> Workload:
     """A layer with two weights in every four columns (or dense), as it is and by values and places."""
     w = pruned(draw(place, TWO_OF_FOUR[place.size], recipe(place, pattern)))
+    w = replace(w, real=ALL if place.size != "tiny" else ())
     if pattern == "dense":
-        return replace(w, real=place.size != "tiny")
-    tensor_core = place.device != "cpu" and place.size != "tiny"
-    hardware = to_hardware(w.pruned) if tensor_core else None
-    return replace(w, two_of_four=to_two_of_four(w.pruned), hardware=hardware, real=place.size != "tiny")
+        return w
+    hardware = to_hardware(w.pruned) if place.device != "cpu" and place.size != "tiny" else None
+    return replace(w, two_of_four=to_two_of_four(w.pruned), hardware=hardware)
 
 
 def make_unpruned(place: Place, pattern: str) -> Workload:
@@ -62,29 +68,15 @@ def make_unpruned(place: Place, pattern: str) -> Workload:
 
 
 def recipe(place: Place, pattern: str, share: float | None = None) -> Recipe:
-    """What is to be done, at size tiny with windows and lazy blocks that its few columns cross."""
+    """What is to be done. A CPU's cache likes small blocks; at size tiny the few columns must cross windows too."""
     found = PATTERNS[pattern] if share is None else replace(PATTERNS[pattern], share=share)
-    return replace(found, window=min(found.window, 32), block=32) if place.size == "tiny" else found
+    found = replace(found, window=min(found.window, 32)) if place.size == "tiny" else found
+    return found if place.size == "gpu" else replace(found, block=32)
 
 
 def pruned(w: Workload) -> Workload:
     """The layer with SparseGPT applied to it."""
     return replace(w, pruned=sparsegpt(w.weight, w.calibration, w.recipe).weight) if w.recipe.share else w
-
-
-def draw(place: Place, shape: tuple[int, int, int, int], wanted: Recipe) -> Workload:
-    """Normal weights, and inputs whose features are correlated and of very different size, as in real layers."""
-    rows, columns, count, use = shape
-    generator = torch.Generator().manual_seed(place.seed)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator)
-
-    mix, sizes = normal(columns // 4, columns) * (columns // 4) ** -0.5, normal(columns).exp()
-    inputs = (normal(2 * count, columns // 4) @ mix + 0.3 * normal(2 * count, columns)) * sizes
-    calibration, held_out = inputs.to(place.device, place.dtype).chunk(2)
-    weight = (normal(rows, columns) * columns**-0.5).to(place.device, place.dtype)
-    return Workload(weight, calibration, held_out, held_out[:use].clone(), wanted, weight.clone())
 
 
 def bound(w: Workload) -> Bound:

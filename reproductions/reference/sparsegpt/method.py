@@ -1,5 +1,6 @@
 """Magnitude, Wanda and SparseGPT, and the pruned layer at use (sparsegpt, section 3)."""
 
+import warnings
 from dataclasses import replace
 
 import torch
@@ -93,8 +94,10 @@ def csr(w: Workload) -> Tensor:
     """The layer at use from compressed sparse rows: [T, R]. Where nothing is removed there is nothing to leave out."""
     if w.csr is None:
         return dense(w)
-    parts = (w.csr.starts, w.csr.columns, w.csr.values)
-    return (torch.sparse_csr_tensor(*parts, w.pruned.shape, check_invariants=False) @ w.tokens.T).T
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that sparse rows are in beta
+        parts = (w.csr.starts, w.csr.columns, w.csr.values)
+        return (torch.sparse_csr_tensor(*parts, w.pruned.shape, check_invariants=False) @ w.tokens.T).T
 
 
 def decoded(w: Workload) -> Tensor:

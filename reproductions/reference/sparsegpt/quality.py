@@ -8,59 +8,63 @@ from torch import Tensor
 
 from reproductions.harness.spec import Quality
 from reproductions.reference.sparsegpt.method import magnitude, sparsegpt, wanda
-from reproductions.reference.sparsegpt.workload import PATTERNS, Recipe, Workload
+from reproductions.reference.sparsegpt.workload import Recipe, Workload
 
+Way = Callable[[Tensor, Tensor], Tensor]  # weight [R, C] and inputs [N, C] to weight [R, C]
 ROWS = 256  # of the layer that are judged: rows do not see each other, but for where an unstructured mask falls
 
 
 def quality(w: Workload) -> Sequence[Quality]:
     """Relative error of the layer's output on held-out inputs by method, bits kept for each weight, and real models."""
-    weight, x, rows = w.weight[:ROWS], w.calibration, []
-    truth = w.held_out.double() @ weight.double().T
-    for name, way in ways(w.recipe).items():
-        try:
-            given = way(weight, x) if w.recipe.share else weight
-        except ImportError:
-            continue
-        error = float((w.held_out.double() @ given.double().T - truth).norm() / truth.norm())
-        rows.append(Quality(name, "output_error", error, "", "lower", "random layer, held-out inputs"))
+    rows = errors(w, ways(w.recipe), "random layer, held-out inputs")
+    if w.recipe.share == 0.5:
+        rows += errors(w, ways_in_three_bits(w.recipe), "random layer, held-out inputs, three bits a weight in all")
     kept = 8 * w.kept_bytes / w.weight.numel()
-    form = "decoded" if w.recipe.by_row or w.two_of_four else "csr"
+    form = "dense" if w.csr is w.two_of_four else "csr" if w.csr else "decoded"
     rows.append(Quality(form, "bits_per_weight", kept, "bit", "lower", "values and places"))
     if w.real:
         from reproductions.reference.sparsegpt.whole_model import rows_of_real_models
 
-        rows += rows_of_real_models(w.recipe, str(w.weight.device))
+        rows += rows_of_real_models(w.real, w.recipe, str(w.weight.device))
     return rows
 
 
-def plain(recipe: Recipe) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    """The ways compared everywhere. Where the mask is free, each chooses it as its authors do: magnitude over the
-    whole layer, Wanda over each row, SparseGPT over blocks of columns.
+def errors(w: Workload, compared: dict[str, Way], detail: str) -> list[Quality]:
+    """The output error of each way; of a way whose library is absent none."""
+    weight, rows = w.weight[:ROWS], []
+    truth = w.held_out.double() @ weight.double().T
+    for name, way in compared.items():
+        try:
+            given = way(weight, w.calibration) if w.recipe.share else weight
+        except ImportError:
+            continue
+        error = float((w.held_out.double() @ given.double().T - truth).norm() / truth.norm())
+        rows.append(Quality(name, "output_error", error, "", "lower", detail))
+    return rows
+
+
+def ways(recipe: Recipe) -> dict[str, Way]:
+    """The ways compared. Where the mask is free, each chooses it as its authors do: magnitude over the whole layer,
+    Wanda over each row, SparseGPT over windows of columns.
     """
     whole = recipe if recipe.by_row else replace(recipe, window=0)
     return {
         "magnitude": lambda weight, x: magnitude(weight, whole).weight,
         "wanda": lambda weight, x: wanda(weight, x, replace(whole, by_row=True)).weight,
         "sparsegpt": lambda weight, x: sparsegpt(weight, x, recipe).weight,
+        "best weights for its mask": lambda weight, x: refitted(weight, x, recipe),
+        "llm-compressor": lambda weight, x: llm_compressor(weight, x, recipe),
     }
 
 
-def ways(recipe: Recipe) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    """All ways, each from weight [R, C] and inputs [N, C] to weight [R, C]."""
-    found = plain(recipe)
-    found["best weights for its mask"] = lambda weight, x: refitted(weight, x, recipe)
-    if recipe.share:
-        found["llm-compressor"] = lambda weight, x: llm_compressor(weight, x, recipe)
-    if recipe.share == 0.5:  # half the weights at 4 bits and a mask take the place of every weight at 3 bits
-        other = PATTERNS["4:8"]
-        four, three = replace(recipe, bits=4), Recipe(0.0, bits=3)
-        found["sparsegpt, 4 bits in the same pass"] = lambda weight, x: sparsegpt(weight, x, four).weight
-        found["sparsegpt, 4 bits afterwards"] = lambda weight, x: rounded_afterwards(weight, x, recipe)
-        found["every weight at 3 bits"] = lambda weight, x: sparsegpt(weight, x, three).weight
-        if recipe.by_row:
-            found["sparsegpt, 4:8"] = lambda weight, x: sparsegpt(weight, x, other).weight
-    return found
+def ways_in_three_bits(recipe: Recipe) -> dict[str, Way]:
+    """Half the weights at four bits and one bit each for the mask take the room of every weight at three bits."""
+    four, three = replace(recipe, bits=4), Recipe(0.0, bits=3)
+    return {
+        "sparsegpt, 4 bits in the same pass": lambda weight, x: sparsegpt(weight, x, four).weight,
+        "sparsegpt, 4 bits afterwards": lambda weight, x: rounded_afterwards(weight, x, recipe),
+        "every weight at 3 bits": lambda weight, x: sparsegpt(weight, x, three).weight,
+    }
 
 
 def refitted(weight: Tensor, inputs: Tensor, recipe: Recipe) -> Tensor:

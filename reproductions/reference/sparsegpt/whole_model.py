@@ -51,14 +51,12 @@ def ways(recipe: Recipe) -> dict[str, Way]:
 
 
 @torch.no_grad()
-def rows_of_real_models(recipe: Recipe, device: str) -> list[Quality]:
+def rows_of_real_models(names: Sequence[str], recipe: Recipe, device: str) -> list[Quality]:
     """What is left of each model by each way of pruning; of the model as it came where nothing is removed."""
     rows: list[Quality] = []
-    for prepare in (house, minilm, smollm2):
-        if prepare is smollm2 and recipe.share and not recipe.by_row:
-            continue  # it takes long on a CPU; once, with two of four weights
+    for name in names:
         try:
-            study = prepare()
+            study = STUDIES[name]()
         except ImportError:  # the model, the tokenizer or the text is absent here
             continue
         rows += conduct(study, recipe, device)
@@ -180,3 +178,6 @@ def rank_correlation(one: Tensor, other: Tensor) -> float:
     """Spearman's coefficient of two lists without ties: the correlation of their ranks."""
     ranks = torch.stack([one.argsort().argsort(), other.argsort().argsort()]).double()
     return float(torch.corrcoef(ranks)[0, 1])
+
+
+STUDIES: dict[str, Callable[[], Study]] = {"house": house, "minilm": minilm, "smollm2": smollm2}

@@ -1,8 +1,12 @@
 """A layer before, during and after pruning, as data. Letters as in the package's docstring."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+
+from reproductions.harness.spec import Place
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ class Workload:
     """A layer to prune, ``weight`` [R, C], with inputs [N, C] to calibrate on and others to judge by, and its use.
 
     ``tokens`` [T, C] go through the ``pruned`` layer [R, C], which is there once more in the sparse formats that its
-    pattern allows; None where nothing is removed. ``hardware`` is the format of sparse tensor cores. ``real`` asks for
-    the qualities of models with real weights.
+    pattern allows; None where nothing is removed. ``hardware`` is the format of sparse tensor cores. ``real`` names
+    the models with real weights whose qualities are asked for.
     """
 
     weight: Tensor
@@ -78,7 +82,7 @@ class Workload:
     csr: Csr | None = None
     two_of_four: TwoOfFour | None = None
     hardware: tuple[Tensor, Tensor | None] | None = None
-    real: bool = False
+    real: Sequence[str] = ()
 
     @property
     def kept_bytes(self) -> float:
@@ -88,3 +92,18 @@ class Workload:
         else:
             parts = [self.pruned] if self.csr is None else [self.csr.starts, self.csr.columns, self.csr.values]
         return float(sum(t.numel() * t.element_size() for t in parts))
+
+
+def draw(place: Place, shape: tuple[int, int, int, int], wanted: Recipe) -> Workload:
+    """Normal weights, and inputs whose features are correlated and of very different size, as in real layers."""
+    rows, columns, count, use = shape
+    generator = torch.Generator().manual_seed(place.seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator)
+
+    mix, sizes = normal(columns // 4, columns) * (columns // 4) ** -0.5, normal(columns).exp()
+    inputs = (normal(2 * count, columns // 4) @ mix + 0.3 * normal(2 * count, columns)) * sizes
+    calibration, held_out = inputs.to(place.device, place.dtype).chunk(2)
+    weight = (normal(rows, columns) * columns**-0.5).to(place.device, place.dtype)
+    return Workload(weight, calibration, held_out, held_out[:use].clone(), wanted, weight.clone())
