@@ -1,4 +1,4 @@
-r"""FlexGen: a model larger than the device, generated from with weights, cache and activations on three tiers [flexgen].
+r"""FlexGen: generation by a model larger than the device, with its data on three tiers [flexgen].
 
 Generating n tokens for many prompts is a grid of steps (i, j, k): layer j of token i for GPU batch k. Row by row, a
 batch goes from its prompt to its last token before the next one starts, so that every weight that does not fit the

@@ -6,7 +6,9 @@ from reproductions.harness.spec import Bound, Sweep, Technique, close
 from reproductions.reference.flexgen import making, method
 from reproductions.reference.flexgen.making import BOTH, NOTHING, WEIGHTS
 from reproductions.reference.flexgen.oracle import oracle
+from reproductions.reference.flexgen.peer import accelerate_offload
 from reproductions.reference.flexgen.policy import latency
+from reproductions.reference.flexgen.quality import compression, offloading
 from reproductions.reference.flexgen.workload import Batch, Plan
 
 
@@ -49,6 +51,7 @@ TECHNIQUE = Technique(
             null=NOTHING,
             make=making.make_held,
             methods={"zig-zag-wide": method.zig_zag_wide, "zig-zag-4bit": method.zig_zag_4bit},
+            quality=compression,
         ),
     ),
     make=making.make_memory,
@@ -61,5 +64,7 @@ TECHNIQUE = Technique(
     agree=close(fp32=1e-5),
     claim=claim,
     bound=bound,
+    quality=offloading,
+    peers={"accelerate-offload": accelerate_offload},
     dtypes={"tiny": "fp32", "cpu": "fp32", "gpu": "fp32"},
 )
