@@ -26,7 +26,7 @@ TECHNIQUE = Technique(
     slug="petals",
     papers=("petals",),
     sweep=(
-        Sweep("one-way latency", tiny=(0.0, 0.3), cpu=(0.0, 0.5, 2.0), gpu=(0.0, 1.0, 5.0, 25.0), unit="ms"),
+        Sweep("one-way latency", tiny=(0.0, 0.3), cpu=(0.0, 0.5, 2.0), gpu=(0.0, 1.0, 10.0), unit="ms"),
         Sweep(
             "deaths",
             tiny=(0, 2),
@@ -60,5 +60,5 @@ TECHNIQUE = Technique(
     quality=quality,
     peers={"accelerate-offload": accelerate_offload},
     dtypes={"tiny": "fp32", "cpu": "fp32", "gpu": "fp32"},
-    memory={"gpu": 16.0},
+    memory={"gpu": 8.0},
 )

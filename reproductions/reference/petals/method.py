@@ -157,8 +157,8 @@ def talk(w: Chat, keep: bool, bits: int = wire.WHOLE) -> tuple[Tensor, Count]:
                 swarm.kill(hop.offer.server)
             try:
                 x = pass_on(session, model.embed(text[:, session.length :]))
-            except OSError:
-                continue  # only without kept inputs: a new chain reads all of the text
+            except OSError:  # only without kept inputs: a new chain has to read all of the text
+                continue
             text = torch.cat((text, greedy(model.head(model.norm(x[:, -1])))[:, None]), dim=1)
     finally:
         session.close()

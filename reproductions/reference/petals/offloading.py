@@ -24,6 +24,8 @@ class Rooms:
         self.host, self.rooms = host, torch.empty((2, host.shape[1]), dtype=host.dtype, device=device)
         self.blocks = [standing_on(model, room) for room in self.rooms]
         self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        if self.stream is not None:
+            self.stream.wait_stream(torch.cuda.current_stream(device))  # who had this memory before may still use it
         self.used: list[torch.cuda.Event | None] = [None, None]  # when the block in each room has computed
 
     def load(self, turn: int) -> "torch.cuda.Event | None":

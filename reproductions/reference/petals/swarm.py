@@ -43,6 +43,10 @@ class Hop:
     last: int
 
 
+class SwarmGoneError(RuntimeError):
+    """Nobody can say any more which servers there are; no ``OSError``, which is how a single server fails."""
+
+
 class Swarm:
     """The servers of ``model``, one for each of ``spans``, in processes of their own below this one."""
 
@@ -61,19 +65,21 @@ class Swarm:
             self.offers(0.0)  # the file may go once it is mapped
 
     def order(self, words: str) -> None:
-        """Tell the keeper something."""
+        """Tell the keeper something. Raises ``SwarmGoneError`` where it is dead."""
         assert self.process.stdin is not None
-        self.process.stdin.write(f"{words}\n".encode())
+        try:
+            self.process.stdin.write(f"{words}\n".encode())
+        except OSError as error:
+            raise SwarmGoneError("the keeper of the swarm has died") from error
 
     def answer(self) -> list[list[int]]:
-        """What the keeper says: number, first, last and port of all servers alive. ``TimeoutError`` when it hangs."""
+        """What the keeper says: number, first, last and port of all servers alive. Raises ``SwarmGoneError``."""
         assert self.process.stdout is not None
         while b"\n" not in self.unread:
-            if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
-                raise TimeoutError("the keeper of the swarm does not answer")
-            more = self.process.stdout.read(1 << 16)
+            ready = select.select([self.process.stdout], [], [], PATIENCE)[0]
+            more = self.process.stdout.read(1 << 16) if ready else b""
             if not more:
-                raise RuntimeError("the keeper of the swarm has died")
+                raise SwarmGoneError("the keeper of the swarm " + ("has died" if ready else "does not answer"))
             self.unread += more
         line, _, self.unread = self.unread.partition(b"\n")
         return list(json.loads(line))

@@ -11,7 +11,7 @@ import struct
 import torch
 from torch import Tensor
 
-PATIENCE = 20.0  # seconds after which a silent peer counts as dead
+PATIENCE = 60.0  # seconds after which a silent peer counts as dead; a new server may have to start a GPU first
 OPEN = struct.Struct("<HHI")  # first block, last block (outside), tokens of the whole session
 STEP = struct.Struct("<BII")  # bits, position of the first token, tokens
 WHOLE, EIGHT = 0, 8  # bits: 0 sends values as they are

@@ -13,10 +13,10 @@ from reproductions.testbed.transformer import Decoder, ModelConfig
 
 MODELS: dict[Size, ModelConfig] = {
     "tiny": ModelConfig(vocab=32, width=32, layers=5, heads=4, kv_heads=2, hidden=48, tied=False),
-    "cpu": ModelConfig(width=384, layers=8, heads=6, kv_heads=6, hidden=1056, tied=False),
-    "gpu": ModelConfig(width=2048, layers=12, heads=16, kv_heads=16, hidden=5632, tied=False),
+    "cpu": ModelConfig(width=320, layers=8, heads=5, kv_heads=5, hidden=880, tied=False),
+    "gpu": ModelConfig(width=1536, layers=8, heads=12, kv_heads=12, hidden=4096, tied=False),
 }
-SHAPES: dict[Size, tuple[int, int]] = {"tiny": (7, 6), "cpu": (48, 8), "gpu": (512, 32)}
+SHAPES: dict[Size, tuple[int, int]] = {"tiny": (7, 6), "cpu": (32, 6), "gpu": (512, 32)}
 """P, and new tokens."""
 
 DISTANCE: dict[Size, float] = {"tiny": 0.1, "cpu": 1.0, "gpu": 1.0}  # milliseconds one way, where servers die
@@ -25,7 +25,7 @@ Spans = tuple[tuple[int, int], ...]
 SPANS: dict[Size, Spans] = {
     "tiny": ((0, 2), (2, 4), (4, 5), (0, 3), (3, 5), (4, 5)),  # borders overlap: one hop is replaced by two
     "cpu": ((0, 3), (3, 6), (6, 8), (0, 3), (3, 6), (6, 8)),
-    "gpu": ((0, 4), (4, 8), (8, 12), (0, 4), (4, 8), (8, 12)),
+    "gpu": ((0, 3), (3, 6), (6, 8), (0, 3), (3, 6), (6, 8)),
 }
 """The blocks [first, last) of each server of the swarm."""
 
