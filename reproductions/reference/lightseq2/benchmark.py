@@ -60,7 +60,7 @@ TECHNIQUE = Technique(
     slug="lightseq2",
     papers=("lightseq2",),
     sweep=(
-        Sweep("hidden width", (20, 33), (64, 128, 256, 512), (512, 1024, 2048, 4096), log=True),
+        Sweep("hidden width", (20, 33), (64, 256, 1024), (512, 1024, 2048, 4096), log=True),
         Sweep("tensors", (1, 13), (1, 128, 1024), (1, 128, 1024), log=True, make=make_update),
         Sweep(
             "tensors, same operators", (1, 13), (1, 128, 1024), (1, 128, 1024), null=1, log=True, make=make_update,

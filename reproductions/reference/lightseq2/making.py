@@ -8,7 +8,7 @@ from reproductions.reference.lightseq2.workload import Shape, Step, Update
 
 SHAPES: dict[Size, tuple[int, int, int]] = {  # N, V, layers
     "tiny": (37, 77, 2),
-    "cpu": (512, 2048, 4),
+    "cpu": (512, 2048, 2),
     "gpu": (8192, 32768, 6),
 }
 VALUES: dict[Size, int] = {"tiny": 2507, "cpu": 1 << 20, "gpu": 1 << 28}  # in the workspace of an update

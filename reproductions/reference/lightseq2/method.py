@@ -28,11 +28,15 @@ def fragments(workspace: Tensor, shapes: Sequence[Shape]) -> list[Tensor]:
 def plain_loss(
     x: Tensor, params: list[Tensor], keep: Tensor, target: Tensor, drop: float, smoothing: float, eps: float
 ) -> Tensor:
-    """The forward pass in PyTorch's operators; the bias is added by the product, the loss taken in fp32."""
+    """The forward pass in PyTorch's operators, norms and loss in fp32 as PyTorch's own autocast has them.
+
+    The bias is added by the product. ``params`` are ordered as ``Step.shapes``. Returns the mean loss ().
+    """
     for layer in range(keep.shape[0]):
         weight, bias, gamma, beta = params[4 * layer : 4 * layer + 4]
         z = F.linear(x, weight, bias)
-        x = F.layer_norm(x + z * keep[layer] * (1 / (1 - drop)), x.shape[-1:], gamma, beta, eps)
+        t = wide(x + z * keep[layer] * (1 / (1 - drop)))
+        x = F.layer_norm(t, t.shape[-1:], wide(gamma), wide(beta), eps).to(x.dtype)
     return F.cross_entropy(wide(F.linear(x, params[-1])), target, label_smoothing=smoothing)
 
 

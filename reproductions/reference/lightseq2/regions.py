@@ -66,7 +66,7 @@ def criterion_backward(logits: Tensor, lse: Tensor, target: Tensor, smoothing: f
     """The gradient of the mean loss, written over the logits [N, V], which nothing needs any more."""
     rows, words = logits.shape
     hit = torch.arange(words, device=logits.device) == target[:, None]
-    wanted = torch.where(hit, 1 - smoothing + smoothing / words, smoothing / words)
+    wanted = hit.to(lse.dtype) * (1 - smoothing) + smoothing / words
     return logits.copy_(((wide(logits) - lse).exp() - wanted) / rows)
 
 
