@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from reproductions.harness.spec import Bound, Sweep, Technique, close
-from reproductions.reference.flexgen import making, method
+from reproductions.reference.flexgen import making, method, schedule
 from reproductions.reference.flexgen.making import BOTH, NOTHING, WEIGHTS
-from reproductions.reference.flexgen.oracle import oracle
+from reproductions.reference.flexgen.oracle import makespans, oracle
 from reproductions.reference.flexgen.peer import accelerate_offload
 from reproductions.reference.flexgen.policy import latency
 from reproductions.reference.flexgen.quality import compression, offloading
@@ -41,7 +41,7 @@ TECHNIQUE = Technique(
     slug="flexgen",
     papers=("flexgen",),
     sweep=(
-        Sweep("device memory", (0.8, 1.0), (0.3, 0.5, 0.75, 1.0), (0.3, 0.5, 0.75, 1.0), null=1.0, unit="of all bytes"),
+        Sweep("device memory", (0.8, 1.0), (0.3, 0.6, 1.0), (0.3, 0.6, 1.0), null=1.0, unit="of all bytes"),
         Sweep("batches in a block", (1, 2), (1, 2, 4), (1, 2, 4, 8), null=1, log=True, make=making.make_block),
         Sweep(
             "held in 4 bits",
@@ -52,6 +52,18 @@ TECHNIQUE = Technique(
             make=making.make_held,
             methods={"zig-zag-wide": method.zig_zag_wide, "zig-zag-4bit": method.zig_zag_4bit},
             quality=compression,
+        ),
+        Sweep(
+            "batches in a block (simulated)",
+            tiny=(1, 2),
+            cpu=(1, 4, 8),
+            gpu=(),
+            log=True,
+            clock="virtual",
+            make=schedule.make,
+            methods=schedule.METHODS,
+            oracle=makespans,
+            quality=schedule.quality,
         ),
     ),
     make=making.make_memory,

@@ -10,9 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reproductions.reference.flexgen.workload import Answer, Batch
-
-RAW = Any  # of (l, 12, h1, h1) numbers, or of bytes
+from reproductions.reference.flexgen.workload import Answer, Batch, Setting
 
 
 @dataclass
@@ -104,3 +102,44 @@ def oracle(w: Batch) -> Answer:
     found = follow(w, raw, w.prompts.flatten(0, 1), plan.rounded_cache)
     shape = w.prompts.shape[:2]
     return Answer(found.tokens.unflatten(0, shape), found.logits.unflatten(0, shape))
+
+
+def seconds(job: Any, machine: Any, policy: Any, batches: int) -> float:
+    """The end of one block of ``batches``: link by link the bytes of each step as one array, then the longest of each.
+
+    The arrays run over the steps in order; what belongs to a neighbour is the same array shifted by one.
+    """
+    layers, s, n, h1, gbs = job.layers, job.prompt, job.new, job.width, job.size
+    i = torch.arange(n).repeat_interleave(layers * batches)
+    j = torch.arange(layers).repeat_interleave(batches).repeat(n)
+    read, past = torch.where(i > 0, 1, s).double(), torch.where(i > 0, s + i - 1, 0).double()
+    zero = torch.zeros(1, dtype=torch.float64)
+    number, state = 2 * h1 * gbs * job.cache_bytes, h1 * gbs * job.value_bytes
+    loaded = [torch.cat([x[1:], zero]) for x in (past * number, read * (j > 0) * state)]
+    stored = [torch.cat([zero, x[:-1]]) for x in (read * number, read * (j < layers - 1) * state)]
+    layer = 12 * h1**2 * job.weight_bytes
+    ahead = torch.full_like(past, layer / batches)
+    ahead[len(ahead) - batches :] = 0  # after the last layer of the last token none is needed
+    shares = [[policy.wc, policy.cc, policy.hc], [policy.wd, policy.cd, policy.hd]]
+    c, d = torch.tensor(shares, dtype=torch.float64)
+    into, out = torch.stack([ahead, *loaded]), torch.stack([0 * ahead, *stored])
+    pairs = read * past + read * (read + 1) / 2
+    work = gbs * (24 * h1**2 * read + 4 * h1 * pairs)
+    times = [work / machine.flops, (c + d) @ into / machine.ctog, (c + d) @ out / machine.gtoc, d @ into / machine.dtoc]
+    longest = torch.stack([*times, d @ out / machine.ctod]).max(0).values.sum()
+    return float(longest + layer * (policy.wd / machine.dtoc + (policy.wc + policy.wd) / machine.ctog))
+
+
+def makespans(w: Setting) -> dict[str, float]:
+    """The makespan in seconds of each simulated method: its whole blocks, and a shorter last one."""
+    whole, rest = divmod(w.job.batches, w.batches)
+
+    def blocks(job: Any, policy: Any) -> float:
+        last = seconds(job, w.machine, policy, rest) if rest else 0.0
+        return whole * seconds(job, w.machine, policy, w.batches) + last
+
+    return {
+        "row-by-row": w.job.batches * seconds(w.job, w.machine, w.one, 1),
+        "zig-zag": blocks(w.job, w.many),
+        "zig-zag-4bit": blocks(w.four, w.packed),
+    }

@@ -59,3 +59,16 @@ class Answer:
 
     tokens: Tensor  # (batches, gbs, n)
     logits: Tensor  # (batches, gbs, n, V)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the simulated schedules are fed with: all batches as one block, at full width and in four bits."""
+
+    job: Job
+    four: Job
+    machine: Machine
+    batches: int  # in a block, K
+    one: Policy  # for one batch at a time
+    many: Policy  # for K
+    packed: Policy  # for K in four bits

@@ -16,11 +16,11 @@ from torch import Tensor
 from reproductions.harness import nest
 from reproductions.harness.agreement import judge
 from reproductions.harness.spec import Place, close
-from reproductions.reference.flexgen import benchmark, making, method, policy, tiers
+from reproductions.reference.flexgen import benchmark, making, method, policy, schedule, tiers
 from reproductions.reference.flexgen.codec import LEVELS, pack, rounded, row_bytes, unpack
-from reproductions.reference.flexgen.oracle import numbers, oracle
+from reproductions.reference.flexgen.oracle import makespans, numbers, oracle
 from reproductions.reference.flexgen.policy import Job, Machine, Policy, fits, grid, latency, search
-from reproductions.reference.flexgen.workload import Answer, Batch
+from reproductions.reference.flexgen.workload import Answer, Batch, Setting
 
 torch.set_num_threads(1)
 JOB = Job(layers=4, prompt=8, new=4, width=16, size=2, batches=3, weight_bytes=4, cache_bytes=4, value_bytes=4)
@@ -388,3 +388,45 @@ def test_more_batches_in_a_block_never_lower_the_claim() -> None:
     claims = [benchmark.claim(workload(making.make_block, k)) for k in (1, 2, 3)]
     assert claims[0] == pytest.approx(1)
     assert claims == sorted(claims)
+
+
+# The simulated clock
+
+
+def setting(batches: int) -> Setting:
+    return schedule.make(Place("cpu", torch.float32, 0, "tiny"), batches)
+
+
+def test_the_simulated_tiny_machine_needs_all_three_tiers_and_a_ragged_block() -> None:
+    w = setting(2)
+    assert 0 < w.many.wg < 1
+    assert w.many.wc + w.many.cc + w.many.hc > 0
+    assert w.many.wd + w.many.cd + w.many.hd > 0
+    assert w.job.batches % w.batches
+
+
+def test_simulated_blocks_of_one_batch_are_row_by_row() -> None:
+    assert schedule.zig_zag(setting(1)) == schedule.row_by_row(setting(1))
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_the_simulated_makespan_is_found_in_another_way_too(batches: int) -> None:
+    truth = makespans(setting(batches))
+    for name, run in schedule.METHODS.items():
+        assert run(setting(batches)).makespan == pytest.approx(truth[name], rel=1e-10)
+
+
+def test_a_long_simulated_block_takes_what_the_cost_model_says() -> None:
+    job, m = (
+        replace(schedule.MODELS["tiny"], layers=40, new=40),
+        replace(schedule.MACHINES["tiny"], device=1e7, disk=1e9),
+    )
+    p = Policy(0.2, 0.3, 0.5, 0.5, 0.25, 0.25, 0.5, 0.25, 0.25)
+    simulated = schedule.simulate(job, m, p, job.batches).makespan
+    assert simulated == pytest.approx(latency(job, m, p), rel=0.03)
+
+
+def test_zig_zag_helps_a_simulated_machine_that_waits_for_weights() -> None:
+    makespan = [schedule.zig_zag(setting(k)).makespan for k in (1, 3)]
+    assert makespan[1] < makespan[0]
+    assert schedule.zig_zag_4bit(setting(3)).makespan < makespan[1]
