@@ -16,10 +16,10 @@ def dictionary(share: float, size: int = 2**16, longest: int = 14) -> Dictionary
 
     A code is zero with probability ``share`` and else high or low alike. A string is less probable than its prefix, so
     growing by one pair a level, and only what is still among the best, misses none. Raises ``ValueError`` for sizes
-    that do not fit a codeword of 16 bits or a word of 64.
+    that do not fit a codeword of 16 bits or a word of 64, and for a share that is none.
     """
-    if not (9 <= size <= 2**16 and 1 <= longest <= 14):
-        raise ValueError(f"{size} entries of up to {longest} pairs: need 9 to 65536, and 1 to 14")
+    if not (9 <= size <= 2**16 and 1 <= longest <= 14 and 0 <= share <= 1):
+        raise ValueError(f"{size} entries of up to {longest} pairs, {share} zero: need 9 to 65536, 1 to 14, 0 to 1")
     p = torch.tensor([share, (1 - share) / 2, (1 - share) / 2], dtype=torch.float64).clamp(min=1e-9).log2()
     pair = (p[:, None] + p).flatten()
     digits = torch.arange(1, 10)  # a string is a number in base ten, one digit from 1 to 9 for each pair
@@ -54,7 +54,7 @@ def encode(codes: Tensor, d: Dictionary) -> Compressed:
 
     Raises ``ValueError`` where a code is not 0, 1 or 2, or a matrix has no columns.
     """
-    if codes.shape[1] == 0 or bool((codes > LOW).any()):
+    if codes.shape[1] == 0 or bool(((codes < 0) | (codes > LOW)).any()):
         raise ValueError("codes must be 0, 1 or 2, and at least one in a row")
     even, root = F.pad(codes.long(), (0, codes.shape[1] % 2)), len(d.length)
     pairs = 3 * even[:, ::2] + even[:, 1::2]
@@ -111,8 +111,8 @@ def two_bit(w: Matrix) -> Tensor:
 
 
 def fused(w: Matrix) -> Tensor:
-    """y = W x [R] straight from codewords. No row of W is made: the entry of a codeword that begins at column s is
-    multiplied with x[s : s + 2 L], and what its codes past the entry's length meet, they meet as zeros.
+    """y = W x [R] straight from codewords; of W only the codes of a tile of rows exist at a time. The entry of a
+    codeword that begins at column s meets x[s : s + 2 L], and is zero where it has ended.
     """
     c, d = w.compressed, w.dictionary
     span, width = d.symbols.shape[1], c.columns + c.columns % 2

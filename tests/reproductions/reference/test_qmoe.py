@@ -91,10 +91,13 @@ def test_the_forms_of_the_dictionary_agree() -> None:
             assert int(d.child[k, pair]) == at.get((*entry, pair // 3, pair % 3), -1)
 
 
-@pytest.mark.parametrize(("size", "longest"), [(8, 2), (2**16 + 1, 14), (100, 0), (100, 15)])
-def test_a_dictionary_that_fits_no_codeword_is_refused(size: int, longest: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "longest", "share"),
+    [(8, 2, 0.9), (2**16 + 1, 14, 0.9), (100, 0, 0.9), (100, 15, 0.9), (100, 2, 1.1), (100, 2, math.nan)],
+)
+def test_a_dictionary_that_cannot_be_is_refused(size: int, longest: int, share: float) -> None:
     with pytest.raises(ValueError, match="entries of up to"):
-        method.dictionary(0.9, size, longest)
+        method.dictionary(share, size, longest)
 
 
 # The codec
@@ -152,6 +155,9 @@ def test_codewords_above_32767_are_unsigned() -> None:
     kept = method.encode(codes, d)
     assert (kept.words < 0).any()
     assert torch.equal(method.decode(kept, d), codes)
+    w = batches.compressed(replace(place(), size="cpu"), codes, torch.ones(200, 2), torch.arange(301.0))
+    assert (w.compressed.words < 0).any()
+    assert not refused(method.fused(w), w)
 
 
 @pytest.mark.parametrize(("share", "gap"), [(0.5, 1.06), (0.8, 1.12), (0.9, 1.25)])
@@ -162,7 +168,7 @@ def test_codewords_come_near_the_entropy(share: float, gap: float) -> None:
 
 
 def test_what_is_no_ternary_matrix_is_refused() -> None:
-    for bad in (torch.tensor([[0, 3]]), torch.zeros(2, 0, dtype=torch.uint8)):
+    for bad in (torch.tensor([[0, 3]]), torch.tensor([[0, -1]]), torch.zeros(2, 0, dtype=torch.uint8)):
         with pytest.raises(ValueError, match="0, 1 or 2"):
             method.encode(bad, small())
 
@@ -283,11 +289,12 @@ def test_an_expert_that_no_token_reached_is_rounded_to_nearest() -> None:
 
 
 def test_ternary_levels_span_zero() -> None:
-    weight = torch.tensor([[1.0, 3.0, 2.0], [-1.0, -4.0, 2.0], [0.0, 0.0, 0.0]])
-    assert quantise.levels(weight, 3, torch.float32).tolist() == [[0, 3, 0], [0, 2, -4], [0, 0, 0]]
-    assert quantise.levels(weight, 4, torch.float32).tolist() == [[0, 1, 2, 3], [-4, -2, 0, 2], [0, 0, 0, 0]]
+    weight = torch.tensor([[1.0, 3.0, 2.0], [-1.0, -4.0, 2.0], [0.0, 0.0, 0.0], [-1.0, -3.0, -1.0]])
+    assert quantise.levels(weight, 3, torch.float32).tolist() == [[0, 3, 0], [0, 2, -4], [0, 0, 0], [0, 0, -3]]
+    even = [[0, 1, 2, 3], [-4, -2, 0, 2], [0, 0, 0, 0], [-3, -2, -1, 0]]
+    assert quantise.levels(weight, 4, torch.float32).tolist() == even
     codes = quantise.round_to_nearest(weight, quantise.levels(weight, 3, torch.float32))
-    assert codes.tolist() == [[0, 1, 1], [0, 2, 1], [0, 0, 0]]  # halfway is zero
+    assert codes.tolist() == [[0, 1, 1], [0, 2, 1], [0, 0, 0], [0, 2, 0]]  # halfway is zero
 
 
 def test_levels_are_rounded_before_use() -> None:
@@ -402,6 +409,10 @@ for share in (0.5, 0.95):
     for dtype, limit in ((torch.float32, 1e-5), (torch.float16, 2e-3)):
         w = batches.make(Place("cpu", dtype, 5, "tiny"), share)
         assert error(w, w) < limit, f"{share}, {dtype}: {error(w, w)}"
+generator = torch.Generator().manual_seed(0)
+codes, x = torch.randint(3, (4, 301), generator=generator), torch.randn(301, generator=generator)
+w = batches.compressed(Place("cpu", torch.float32, 5, "cpu"), codes.to(torch.uint8), torch.ones(4, 2), x)
+assert (w.compressed.words < 0).any() and error(w, w) < 1e-5, "codewords above 32767"
 w = batches.make(Place("cpu", torch.float32, 5, "tiny"), 0.5)
 offsets = w.compressed.offsets.clone()
 offsets[-1] -= 1
