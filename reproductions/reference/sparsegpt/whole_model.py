@@ -34,20 +34,16 @@ class Study:
     judge: Callable[[nn.Module], Sequence[Figure]]
 
 
-def ways(recipe: Recipe) -> dict[str, Way]:
-    """The ways of pruning, each with the pool that its authors choose a free mask from."""
-    whole = recipe if recipe.by_row else replace(recipe, window=0)
+def calibrated_ways(recipe: Recipe) -> dict[str, Way]:
+    """The ways of pruning that look at inputs, each with the pool that its authors choose a free mask from."""
+    rows = recipe if recipe.by_row else replace(recipe, window=0, by_row=True)
 
     def with_hessian(inputs: Tensor) -> Pruner:
         x = inputs.double()
         u = factor(x.T @ x, recipe.damp)  # once for all layers that share these inputs
         return lambda weight: prune(weight, u, recipe).weight
 
-    return {
-        "magnitude": lambda inputs: lambda weight: magnitude(weight, whole).weight,
-        "wanda": lambda inputs: lambda weight: wanda(weight, inputs, replace(whole, by_row=True)).weight,
-        "sparsegpt": with_hessian,
-    }
+    return {"wanda": lambda inputs: lambda weight: wanda(weight, inputs, rows).weight, "sparsegpt": with_hessian}
 
 
 @torch.no_grad()
@@ -65,15 +61,26 @@ def rows_of_real_models(names: Sequence[str], recipe: Recipe, device: str) -> li
 
 def conduct(study: Study, recipe: Recipe, device: str) -> list[Quality]:
     """The figures of each way of pruning, each on a model loaded afresh; without pruning all ways leave it alone."""
+    ways = calibrated_ways(recipe)
     if recipe.share == 0:
-        found = dict.fromkeys(ways(recipe), study.judge(study.load().to(device)))
+        found = dict.fromkeys(("magnitude", *ways), study.judge(study.load().to(device)))
     else:
-        found = {name: study.judge(pruned(study, way, device)) for name, way in ways(recipe).items()}
+        found = {"magnitude": study.judge(pruned_by_magnitude(study, recipe, device))}
+        found |= {name: study.judge(pruned(study, way, device)) for name, way in ways.items()}
     return [Quality(name, *figure, study.model) for name, figures in found.items() for figure in figures]
 
 
+def pruned_by_magnitude(study: Study, recipe: Recipe, device: str) -> nn.Module:
+    """The model of ``study`` without the smallest weights of each layer, for which no inputs are needed."""
+    model: Any = study.load().to(device)
+    whole = recipe if recipe.by_row else replace(recipe, window=0)
+    for layer in linear_layers(model.blocks):
+        layer.weight.copy_(magnitude(layer.weight, whole).weight)
+    return model  # type: ignore[no-any-return]
+
+
 def pruned(study: Study, way: Way, device: str) -> nn.Module:
-    """The model of ``study``, pruned."""
+    """The model of ``study``, pruned with a look at its inputs."""
     model = study.load().to(device)
     prune_model(model, study.tokens.to(device), way)
     return model
@@ -106,11 +113,16 @@ def by_inputs(block: nn.Module, x: Tensor, rest: Sequence[Any]) -> dict[Tensor, 
     def note(layer: nn.Linear, args: tuple[Tensor, ...]) -> None:
         caught.setdefault(args[0], []).append(layer)
 
-    handles = [m.register_forward_pre_hook(note) for m in block.modules() if isinstance(m, nn.Linear)]
+    handles = [layer.register_forward_pre_hook(note) for layer in linear_layers(block)]
     block(x, *rest)
     for handle in handles:
         handle.remove()
     return caught
+
+
+def linear_layers(module: nn.Module) -> list[nn.Linear]:
+    """All linear layers inside ``module``."""
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
 
 
 def as_tokens(tokens: Sequence[int], rows: int) -> Tensor:
