@@ -1,0 +1,48 @@
+"""What PyTorch itself offers: the plain step on a static cache behind ``torch.compile``, and CUDA graphs on a GPU."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from reproductions.reference.deepspeed_inference.method import norm, plain_layer, static_cache
+from reproductions.reference.deepspeed_inference.workload import Batch
+
+
+def static_step(w: Batch, token: Tensor, position: Tensor, room: Tensor) -> Tensor:
+    """Logits (B, V) of one step. Shapes do not change from step to step, so slots to come are hidden by a mask."""
+    shown = torch.arange(room.shape[4], device=room.device) <= position
+    x = F.embedding(token, w.embedding) + w.positions[position]
+    for p, own in zip(w.layers, room.unbind(), strict=True):
+
+        def put(k: Tensor, v: Tensor, own: Tensor = own) -> tuple[Tensor, Tensor]:
+            own.index_copy_(3, position, torch.stack([k, v]))
+            return own[0], own[1]
+
+        x = plain_layer(x, p, w.heads, put, mask=shown[None, None, None])
+    return F.linear(norm(x, w.norm, w.norm_bias), w.embedding)
+
+
+@cache
+def compiled_step() -> Callable[..., Tensor]:
+    """One graph for each shape; "reduce-overhead" is PyTorch's name for CUDA graphs and does nothing on a processor."""
+    compiled: Callable[..., Any] = torch.compile(static_step, dynamic=False, fullgraph=True, mode="reduce-overhead")
+    return compiled
+
+
+def torch_compile(w: Batch) -> Tensor:
+    """Peer: (B, n, V). The compiler has no time to win at size tiny."""
+    if not w.compiled:
+        raise NotImplementedError("nothing is compiled at size tiny")
+    room, past = static_cache(w)
+    if room.is_cuda:
+        torch._dynamo.mark_static_address(room)
+    position = torch.empty_like(w.tokens[0, :1])
+    logits = []
+    with torch.no_grad():
+        for t in range(w.tokens.shape[1]):
+            logits.append(compiled_step()(w, w.tokens[:, t].clone(), position.fill_(past + t), room).clone())
+    return torch.stack(logits, 1)
