@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reproductions.harness.spec import World
-from reproductions.reference.megatron_tensor_parallel.workload import Batch, Layer, Model, Step, make_model
+from reproductions.reference.megatron_tensor_parallel.workload import Batch, Layer, Model, Step, accurate, make_model
 
 SPLIT = {"embedding": 0, "qkv": 0, "qkv_bias": 0, "out": 1, "up": 0, "up_bias": 0, "down": 1}
 """The axis along which a weight is sharded: 0 by columns of W^T (its outputs), 1 by rows. The others are replicated."""
@@ -151,11 +151,6 @@ def parallel_loss(x: Tensor, targets: Tensor, embedding: Tensor, first: int, wor
     """The loss of the last norm's output x (B, S, d): tied logits, of which each rank has its own words only."""
     logits = F.linear(f(x, world), embedding).flatten(0, 1)
     return parallel_cross_entropy(accurate(logits), targets.flatten(), first, world)
-
-
-def accurate(logits: Tensor) -> Tensor:
-    """Logits in at least float32: sums over a vocabulary need it."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def tensor_parallel_step(w: Batch) -> Step:

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from reproductions.reference.megatron_tensor_parallel.workload import Batch, Layer, Model, Step, make_model
+from reproductions.reference.megatron_tensor_parallel.workload import Batch, Layer, Model, Plan, Step, make_model
 
 
 def oracle(w: Batch) -> Step:
@@ -59,3 +59,18 @@ def attention(x: Tensor, p: Layer, heads: int) -> Tensor:
         weights = torch.exp((q @ k.T / math.sqrt(width)).masked_fill(future, -math.inf))
         found.append(weights / weights.sum(-1, keepdim=True) @ v)
     return torch.cat(found, -1) @ p.out.T + p.out_bias
+
+
+def makespans(plan: Plan) -> dict[str, float]:
+    """Seconds of a step for each method. All ranks are alike, so nobody waits: work and all-reduces only add up.
+
+    A ring takes 2 (p - 1) / p of the bytes over the link: 4 L + 2 times those of B S d values (two a layer each way,
+    embedding, output), three times those of B S values.
+    """
+    sent = 2 * (plan.ranks - 1) / plan.ranks * ((4 * plan.layers + 2) * plan.hidden + 3 * plan.scalars)
+    work = [
+        sum(cost.embedding) + sum(cost.head) + plan.layers * (sum(cost.attention) + sum(cost.mlp))
+        for cost in (plan.whole, plan.share)
+    ]
+    links = {"nvlink": 150e9, "pcie": 15.75e9, "ethernet": 1.25e9}
+    return {"one-device": work[0]} | {f"tensor-parallel-{name}": work[1] + sent / link for name, link in links.items()}

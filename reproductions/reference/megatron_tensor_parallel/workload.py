@@ -73,12 +73,39 @@ class Step:
     gradients: dict[str, Tensor]  # whole, named as in ``Model.tensors``
 
 
+@dataclass(eq=False)
+class Costs:
+    """Seconds (forward, backward) of each part of the model on one rank."""
+
+    embedding: tuple[float, float]
+    attention: tuple[float, float]
+    mlp: tuple[float, float]
+    head: tuple[float, float]  # last norm, logits and loss
+
+
+@dataclass(eq=False)
+class Plan:
+    """What the simulated step is fed with. ``hidden`` and ``scalars`` are the bytes of B S d and of B S values."""
+
+    ranks: int  # p
+    layers: int  # L
+    whole: Costs  # on one device
+    share: Costs  # on one rank of p
+    hidden: float
+    scalars: float
+
+
 def make_model(tensors: dict[str, Tensor]) -> Model:
     """The model whose ``tensors`` are these."""
     names = [field.name for field in fields(Layer)]
     count = (len(tensors) - 4) // len(names)
     layers = [Layer(*(tensors[f"{i}.{name}"] for name in names)) for i in range(count)]
     return Model(tensors["embedding"], tensors["positions"], tensors["norm"], tensors["norm_bias"], layers)
+
+
+def accurate(logits: Tensor) -> Tensor:
+    """Logits in at least float32: sums over a vocabulary need it, for every method alike."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def draw_model(place: Place, d: int, generator: torch.Generator) -> Model:
