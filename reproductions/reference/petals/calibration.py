@@ -16,7 +16,7 @@ from reproductions.testbed.kv_cache import LayerCache
 PLANS: dict[Size, tuple[int, int, int]] = {"tiny": (5, 2, 2), "cpu": (48, 12, 2), "gpu": (48, 12, 2)}
 """L, blocks a server holds, servers that die: fewer than hold a block."""
 
-NEW: dict[Size, int] = {"tiny": 6, "cpu": 32, "gpu": 32}  # tokens
+NEW: dict[Size, int] = {"tiny": 6, "cpu": 64, "gpu": 64}  # tokens
 STORAGE = 3.94e9  # bytes/s, stated and not measured: one direction of PCI Express 3.0 with the 4 lanes of an SSD
 LATENCY = 0.05  # seconds, one way, stated and not measured
 NETWORK = 12.5e6  # bytes/s, stated and not measured: 100 Mbit/s

@@ -19,6 +19,9 @@ MODELS: dict[Size, ModelConfig] = {
 SHAPES: dict[Size, tuple[int, int]] = {"tiny": (7, 6), "cpu": (32, 6), "gpu": (512, 32)}
 """P, and new tokens."""
 
+LONG: dict[Size, int] = {"tiny": 9, "cpu": 96, "gpu": 2048}
+"""P where servers die: what is lost with them is a text, not a line."""
+
 DISTANCE: dict[Size, float] = {"tiny": 0.1, "cpu": 1.0, "gpu": 1.0}  # milliseconds one way, where servers die
 
 Spans = tuple[tuple[int, int], ...]
@@ -92,9 +95,19 @@ def clear(model: Decoder, prompt: Tensor, count: int) -> bool:
     return True
 
 
-def make(place: Place, latency: float, kills: int = 0) -> Chat:
-    """A seeded prompt, drawn until its greedy text is clear, and servers ``latency`` milliseconds away, one way."""
-    length, count = SHAPES[place.size]
+def make(place: Place, latency: float) -> Chat:
+    """A seeded prompt, and servers ``latency`` milliseconds away, one way."""
+    return drawn(place, SHAPES[place.size][0], latency, 0)
+
+
+def make_deaths(place: Place, kills: int) -> Chat:
+    """A longer prompt, and servers at a fixed distance, of which ``kills`` die while it is answered."""
+    return drawn(place, LONG[place.size], DISTANCE[place.size], kills)
+
+
+def drawn(place: Place, length: int, latency: float, kills: int) -> Chat:
+    """A prompt of ``length`` tokens, drawn until its greedy text is clear."""
+    count = SHAPES[place.size][1]
     generator = torch.Generator().manual_seed(place.seed)
     while True:
         prompt = torch.randint(MODELS[place.size].vocab, (1, length), generator=generator).to(place.device)
@@ -102,8 +115,3 @@ def make(place: Place, latency: float, kills: int = 0) -> Chat:
             break
     model = seeded(place.size, place.device, place.dtype)
     return Chat(model, prompt, in_host_memory(model), count, SPANS[place.size], latency / 1e3, kills)
-
-
-def make_deaths(place: Place, kills: int) -> Chat:
-    """A seeded prompt, and servers at a fixed distance, of which ``kills`` die while it is answered."""
-    return make(place, DISTANCE[place.size], kills)
