@@ -32,8 +32,8 @@ def cheapest(cost: Tensor, recipe: Batch) -> Tensor:
     table = cost.cpu().numpy()
     chosen = np.zeros(table.shape, dtype=bool)
     if recipe.by_row:
-        for number, row in enumerate(table):
-            chosen[number, np.argsort(row, kind="stable")[: round(recipe.share * row.size)]] = True
+        first = np.argsort(table, axis=1, kind="stable")[:, : round(recipe.share * table.shape[1])]
+        np.put_along_axis(chosen, first, True, axis=1)
     else:
         first = np.argsort(table, axis=None, kind="stable")[: round(recipe.share * table.size)]
         chosen[np.unravel_index(first, table.shape)] = True

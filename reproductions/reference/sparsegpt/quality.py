@@ -20,7 +20,7 @@ def quality(w: Workload) -> Sequence[Quality]:
     if w.recipe.share == 0.5:
         rows += errors(w, ways_in_three_bits(w.recipe), "random layer, held-out inputs, three bits a weight in all")
     kept = 8 * w.kept_bytes / w.weight.numel()
-    form = "dense" if w.csr is w.two_of_four else "csr" if w.csr else "decoded"
+    form = "csr" if w.csr else "decoded" if w.two_of_four else "dense"
     rows.append(Quality(form, "bits_per_weight", kept, "bit", "lower", "values and places"))
     if w.real:
         from reproductions.reference.sparsegpt.whole_model import rows_of_real_models
