@@ -37,12 +37,27 @@ def bound(w: Batch) -> Bound:
     return Bound(flops=sequences * (dense + pairs), bytes=float(values * w.embed.element_size()))
 
 
+BOTH_ORDERS = {"row-by-row": method.row_by_row, "zig-zag": method.zig_zag}
+
 TECHNIQUE = Technique(
     slug="flexgen",
     papers=("flexgen",),
     sweep=(
-        Sweep("device memory", (0.8, 1.0), (0.3, 0.6, 1.0), (0.3, 0.6, 1.0), null=1.0, unit="of all bytes"),
-        Sweep("batches in a block", (1, 2), (1, 2, 4), (1, 2, 4, 8), null=1, log=True, make=making.make_block),
+        # No null point: where all fits, the order still decides what stays in the processor's own cache.
+        Sweep("device memory", (0.8, 1.0), (0.4, 0.7, 1.0), (0.4, 0.7, 1.0), unit="of all bytes"),
+        Sweep(
+            "batches in a block",
+            tiny=(1, 2),
+            cpu=(1, 2, 4),
+            gpu=(1, 2, 4),
+            null=1,
+            log=True,
+            make=making.make_block,
+            methods=BOTH_ORDERS,
+            claim=claim,
+            bound=bound,
+            quality=offloading,
+        ),
         Sweep(
             "held in 4 bits",
             tiny=(NOTHING, BOTH),
@@ -67,11 +82,7 @@ TECHNIQUE = Technique(
         ),
     ),
     make=making.make_memory,
-    methods={
-        "row-by-row": method.row_by_row,
-        "zig-zag": method.zig_zag,
-        "zig-zag-serial": method.zig_zag_serial,
-    },
+    methods={**BOTH_ORDERS, "zig-zag-serial": method.zig_zag_serial},
     oracle=oracle,
     agree=close(fp32=1e-5),
     claim=claim,

@@ -18,8 +18,8 @@ from reproductions.reference.flexgen.workload import SQUARES, Batch, Plan, Tiere
 
 SHAPES: dict[Size, tuple[int, int, int, int, int, int, int, int, int]] = {  # l, s, n, h1, gbs, batches, heads, V, G
     "tiny": (3, 5, 3, 56, 2, 3, 2, 32, 8),
-    "cpu": (8, 16, 6, 256, 4, 4, 4, 256, 64),
-    "gpu": (12, 128, 32, 1536, 16, 8, 16, 2048, 64),
+    "cpu": (6, 12, 4, 256, 4, 4, 4, 256, 64),
+    "gpu": (12, 64, 6, 1024, 4, 4, 16, 2048, 64),
 }
 SPEEDS: dict[Size, tuple[float, float, float, float, float]] = {  # ctog, gtoc, dtoc, ctod in bytes/s, operations/s
     "tiny": (8e9, 8e9, 2e9, 1e9, 3e11),

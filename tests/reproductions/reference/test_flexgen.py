@@ -18,7 +18,7 @@ from reproductions.harness.agreement import judge
 from reproductions.harness.spec import Place, close
 from reproductions.reference.flexgen import benchmark, making, method, policy, schedule, tiers
 from reproductions.reference.flexgen.codec import LEVELS, pack, rounded, row_bytes, unpack
-from reproductions.reference.flexgen.oracle import makespans, numbers, oracle
+from reproductions.reference.flexgen.oracle import makespans, numbers, oracle, seconds
 from reproductions.reference.flexgen.policy import Job, Machine, Policy, fits, grid, latency, search
 from reproductions.reference.flexgen.workload import Answer, Batch, Setting
 
@@ -83,6 +83,15 @@ def brute_force(job: Job, m: Machine, steps: int) -> float:
     cuts = [(g / steps, c / steps, (steps - g - c) / steps) for g in range(steps + 1) for c in range(steps + 1 - g)]
     every = (Policy(*w, *c, *h) for w, c, h in itertools.product(cuts, cuts, cuts))
     return min(objective(job, m, p) for p in every if fits(job, m, p))
+
+
+@pytest.mark.parametrize(("device", "host", "gtoc"), [(0.8, 2.0, 1e3), (0.5, 0.5, 1e2), (0.8, 0.2, 1e3)])
+def test_the_programme_weighs_prefill_against_decode(device: float, host: float, gtoc: float) -> None:
+    """Here the policy that is best for one layer of prefill and one of decode is not the best for the whole text."""
+    pytest.importorskip("scipy")
+    job = replace(JOB, prompt=40, new=16)
+    m = machine(job, device, host, gtoc=gtoc, dtoc=4e3, ctod=4e3, flops=1e7)
+    assert objective(job, m, search(job, m)) <= brute_force(job, m, 4) * (1 + 1e-7)
 
 
 @pytest.mark.parametrize("device", [0.6, 0.75, 0.9, 2.0])
@@ -414,6 +423,19 @@ def test_the_simulated_makespan_is_found_in_another_way_too(batches: int) -> Non
     truth = makespans(setting(batches))
     for name, run in schedule.METHODS.items():
         assert run(setting(batches)).makespan == pytest.approx(truth[name], rel=1e-10)
+
+
+@pytest.mark.parametrize("shares", [(0, 1, 0), (0, 0, 1), (0.2, 0.3, 0.5)])
+def test_every_byte_of_a_simulated_step_is_counted(shares: tuple[float, float, float]) -> None:
+    """One kind of data away from the device at a time, and one link at a time so slow that it alone decides."""
+    for kind in range(3):
+        p = Policy(*(share for other in range(3) for share in (shares if other == kind else (1.0, 0.0, 0.0))))
+        for slow in ("ctog", "gtoc", "dtoc", "ctod"):
+            m = replace(schedule.MACHINES["tiny"], **{slow: 1.0})
+            for batches in (1, 2):
+                job = replace(schedule.MODELS["tiny"], batches=3)
+                found = schedule.simulate_block(job, m, p, batches, 0.0, [])
+                assert found == pytest.approx(seconds(job, m, p, batches), rel=1e-12)
 
 
 def test_a_long_simulated_block_takes_what_the_cost_model_says() -> None:
