@@ -1,31 +1,15 @@
-"""Bound and declaration of fused decoding. The paper has no closed model of its gain, so there is no ``claim``."""
+"""Bound and declaration of fused decoding. There is no ``claim``: the paper has no closed model of its gain."""
 
 from collections.abc import Sequence
 
-from torch import Tensor
-
 from reproductions.harness.spec import Bound, Kernel, Method, Sweep, Technique, close
-from reproductions.reference.deepspeed_inference.graph import fused_graph
+from reproductions.reference.deepspeed_inference.graph import fused_triton, fused_triton_graph
 from reproductions.reference.deepspeed_inference.method import eager, eager_static, fused
 from reproductions.reference.deepspeed_inference.oracle import oracle
 from reproductions.reference.deepspeed_inference.parallel import one_process, tensor_parallel
 from reproductions.reference.deepspeed_inference.peers import torch_compile
 from reproductions.reference.deepspeed_inference.quality import quality
-from reproductions.reference.deepspeed_inference.workload import Batch, make, make_context
-
-
-def fused_triton(w: Batch) -> Tensor:
-    """The technique with one Triton kernel a region."""
-    from reproductions.reference.deepspeed_inference.kernel import REGIONS
-
-    return fused(w, REGIONS)
-
-
-def fused_triton_graph(w: Batch) -> Tensor:
-    """The same, a step replayed as one CUDA graph."""
-    from reproductions.reference.deepspeed_inference.kernel import REGIONS
-
-    return fused_graph(w, REGIONS)
+from reproductions.reference.deepspeed_inference.workload import Batch, make, make_context, make_width
 
 
 def bound(w: Batch) -> Bound:
@@ -50,25 +34,34 @@ def kernels() -> Sequence[Kernel]:
     return kernels()
 
 
+METHODS = {
+    "eager": eager,
+    "static-cache": eager_static,
+    "fused": fused,
+    "fused-triton": Method(fused_triton, needs="cuda", compiles=True),
+    "fused-graph": Method(fused_triton_graph, needs="cuda", compiles=True),
+}
+
 TECHNIQUE = Technique(
     slug="deepspeed-inference",
     papers=("deepspeed-inference",),
     sweep=(
-        Sweep("batch", (1, 19), (1, 2, 4, 8, 16), (1, 2, 4, 8, 16, 64), log=True),
-        Sweep("cached tokens", (33,), (16, 512), (128, 2048), log=True, unit="tokens", make=make_context),
+        Sweep("batch", (1, 19), (1, 4, 16), (1, 2, 4, 8, 16, 64), log=True),
+        Sweep(
+            "width", (16,), (64, 128, 512), (1024, 2048, 8192), log=True, make=make_width,
+            methods=METHODS, bound=bound, quality=quality,
+        ),
+        Sweep(
+            "cached tokens", (33,), (16, 512), (128, 2048), log=True, make=make_context,
+            methods=METHODS, bound=bound, quality=quality,
+        ),
         Sweep(
             "batch, 2 processes", (1, 3), (1, 16), (1,), log=True, ranks=2, bound=bound,
             methods={"one-process": one_process, "tensor-parallel": tensor_parallel},
         ),
     ),
     make=make,
-    methods={
-        "eager": eager,
-        "static-cache": eager_static,
-        "fused": fused,
-        "fused-triton": Method(fused_triton, needs="cuda", compiles=True),
-        "fused-graph": Method(fused_triton_graph, needs="cuda", compiles=True),
-    },
+    methods=METHODS,
     oracle=oracle,
     agree=close(fp32=1e-5, bf16=1e-2),
     bound=bound,

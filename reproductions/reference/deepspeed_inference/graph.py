@@ -1,4 +1,4 @@
-"""The whole step as one CUDA graph."""
+"""One launch a region by Triton, and one launch a step by a captured CUDA graph."""
 
 from weakref import WeakKeyDictionary
 
@@ -32,3 +32,17 @@ def fused_graph(w: Batch, regions: Regions) -> Tensor:
     s, graph = GRAPHS.get(w) or GRAPHS.setdefault(w, capture(w, regions))
     s.cache[..., : w.prompt.shape[4], :] = w.prompt
     return decode(w, s, lambda at: graph.replay())
+
+
+def fused_triton(w: Batch) -> Tensor:
+    """The technique with one Triton kernel a region."""
+    from reproductions.reference.deepspeed_inference.kernel import REGIONS
+
+    return fused(w, REGIONS)
+
+
+def fused_triton_graph(w: Batch) -> Tensor:
+    """The same, a step replayed as one CUDA graph."""
+    from reproductions.reference.deepspeed_inference.kernel import REGIONS
+
+    return fused_graph(w, REGIONS)

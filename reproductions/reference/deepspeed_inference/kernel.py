@@ -201,16 +201,17 @@ def linear_add(y: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> None:
     )  # fmt: skip
 
 
-def attend(qkv: Tensor, cache: Tensor, position: Tensor, at: int, context: Tensor) -> None:
+def attend(qkv: Tensor, cache: Tensor, position: Tensor, at: int) -> Tensor:
     """As ``method.attend``, in one launch, but the position is read on the device: ``at`` is not looked at."""
     _, batch, heads, _, width = cache.shape
-    parts, out = qkv.view(batch, 3, heads, width), context.view(batch, heads, width)
+    parts, out = qkv.view(batch, 3, heads, width), qkv.new_empty(batch, heads, width)
     dense_rows(parts, cache, out)
     attend_kernel[(batch, heads)](
         parts, cache, position, out, LOG2E / width**0.5, *parts.stride()[:3], *out.stride()[:2], *cache.stride()[:4],
         HEAD=width, HEAD_BLOCK=max(16, triton.next_power_of_2(width)), BLOCK=64 if width >= 64 else 16,
         num_warps=4, num_stages=2,
     )  # fmt: skip
+    return out.flatten(1)
 
 
 REGIONS = Regions(norm_linear, attend, linear_add)

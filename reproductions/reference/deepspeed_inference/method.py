@@ -85,7 +85,6 @@ class Buffers:
     position: Tensor  # (1,) int64
     x: Tensor  # (B, d)
     qkv: Tensor  # (B, 3 H D)
-    context: Tensor  # (B, H D)
     inner: Tensor  # (B, inner width)
     logits: Tensor  # (B, V)
     cache: Tensor  # (L, 2, B, H, S + n, D)
@@ -93,11 +92,11 @@ class Buffers:
 
 class Regions(NamedTuple):
     """The three kinds of fused region. ``norm_linear(x, gain, shift, W, b, gelu, y)`` writes y;
-    ``attend(qkv, cache, position, at, context)`` writes cache and context; ``linear_add(y, W, b, x)`` adds to x.
+    ``attend(qkv, cache, position, at)`` writes the cache and gives the context; ``linear_add(y, W, b, x)`` adds to x.
     """
 
     norm_linear: Callable[..., None]
-    attend: Callable[..., None]
+    attend: Callable[..., Tensor]
     linear_add: Callable[..., None]
 
 
@@ -111,15 +110,16 @@ def norm_linear(
         torch.ops.aten.gelu_(y, approximate="tanh")
 
 
-def attend(qkv: Tensor, cache: Tensor, position: Tensor, at: int, context: Tensor) -> None:
-    """k and v take their place ``at`` in the cache (2, B, H, S + n, D); q sees all up to there. ``position`` says
-    the same on the device.
+def attend(qkv: Tensor, cache: Tensor, position: Tensor, at: int) -> Tensor:
+    """k and v take their place ``at`` in the cache (2, B, H, S + n, D); q sees all up to there. Gives (B, H D).
+
+    ``position`` says the same on the device.
     """
     _, batch, heads, _, width = cache.shape
-    q, k, v = qkv.view(batch, 3, heads, width).unbind(1)
-    cache[0, :, :, at], cache[1, :, :, at] = k, v
-    seen = cache[:, :, :, : at + 1]
-    context.view(batch, heads, 1, width).copy_(F.scaled_dot_product_attention(q[:, :, None], seen[0], seen[1]))
+    q, new = qkv.view(batch, 3, heads, width).split((1, 2), 1)
+    cache[:, :, :, at] = new.transpose(0, 1)
+    k, v = cache[:, :, :, : at + 1].unbind()
+    return F.scaled_dot_product_attention(q.transpose(1, 2), k, v).flatten(1)
 
 
 def linear_add(y: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> None:
@@ -132,12 +132,11 @@ WRITTEN = Regions(norm_linear, attend, linear_add)
 
 def prepare(w: Batch) -> Buffers:
     """Empty buffers for this batch, or for one rank's share of it."""
-    batch, d = len(w.tokens), w.embedding.shape[1]
-    empty = w.embedding.new_empty
-    qkv, inner = w.layers[0].qkv.shape[0], w.layers[0].up.shape[0]
-    widths = (d, qkv, qkv // 3, inner, len(w.embedding))
-    position = w.tokens.new_empty(1)
-    return Buffers(torch.empty_like(w.tokens[:, 0]), position, *(empty(batch, c) for c in widths), static_cache(w)[0])
+    batch, d, p = len(w.tokens), w.embedding.shape[1], w.layers[0]
+    widths = (d, p.qkv.shape[0], p.up.shape[0], len(w.embedding))
+    x, qkv, inner, logits = (w.embedding.new_empty(batch, width) for width in widths)
+    token, position = w.tokens.new_empty(batch), w.tokens.new_empty(1)
+    return Buffers(token, position, x, qkv, inner, logits, static_cache(w)[0])
 
 
 def step(w: Batch, s: Buffers, regions: Regions, at: int) -> None:
@@ -145,8 +144,8 @@ def step(w: Batch, s: Buffers, regions: Regions, at: int) -> None:
     torch.add(w.embedding[s.token], w.positions[s.position], out=s.x)
     for p, cache in zip(w.layers, s.cache, strict=True):
         regions.norm_linear(s.x, p.norm1, p.norm1_bias, p.qkv, p.qkv_bias, False, s.qkv)
-        regions.attend(s.qkv, cache, s.position, at, s.context)
-        regions.linear_add(s.context, p.out, p.out_bias, s.x)
+        context = regions.attend(s.qkv, cache, s.position, at)
+        regions.linear_add(context, p.out, p.out_bias, s.x)
         regions.norm_linear(s.x, p.norm2, p.norm2_bias, p.up, p.up_bias, True, s.inner)
         regions.linear_add(s.inner, p.down, p.down_bias, s.x)
     regions.norm_linear(s.x, w.norm, w.norm_bias, w.embedding, None, False, s.logits)

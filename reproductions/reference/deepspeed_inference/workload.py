@@ -8,8 +8,8 @@ from torch import Tensor
 from reproductions.harness.spec import Place, Size, World
 
 SHAPES: dict[Size, tuple[int, int, int, int, int, int]] = {  # S, n, V, L, d, H; V is no multiple of any tile
-    "tiny": (17, 3, 53, 2, 40, 4),
-    "cpu": (64, 8, 1021, 4, 384, 6),
+    "tiny": (17, 2, 37, 2, 24, 2),
+    "cpu": (64, 8, 1021, 4, 256, 4),
     "gpu": (512, 32, 50257, 8, 4096, 32),
 }
 
@@ -51,9 +51,9 @@ class Batch:
     world: World | None = None
 
 
-def draw(place: Place, batch: int, past: int) -> Batch:
+def draw(place: Place, batch: int, past: int, d: int) -> Batch:
     """A seeded model and ``batch`` sequences of ``past`` cached tokens, drawn on the CPU, then moved."""
-    _, steps, vocabulary, layers, d, heads = SHAPES[place.size]
+    _, steps, vocabulary, layers, _, heads = SHAPES[place.size]
     generator = torch.Generator().manual_seed(place.seed)
 
     def normal(*shape: int, scale: float = 1.0, mean: float = 0.0) -> Tensor:
@@ -82,10 +82,16 @@ def draw(place: Place, batch: int, past: int) -> Batch:
 
 
 def make(place: Place, batch: int) -> Batch:
-    """``batch`` sequences on a prompt of the usual length."""
-    return draw(place, batch, SHAPES[place.size][0])
+    """``batch`` sequences; prompt and model of the usual size."""
+    past, _, _, _, d, _ = SHAPES[place.size]
+    return draw(place, batch, past, d)
 
 
 def make_context(place: Place, past: int) -> Batch:
     """One sequence on a prompt of ``past`` tokens."""
-    return draw(place, 1, past)
+    return draw(place, 1, past, SHAPES[place.size][4])
+
+
+def make_width(place: Place, d: int) -> Batch:
+    """One sequence through a model of width ``d``: the narrower, the more of a step is launching."""
+    return draw(place, 1, SHAPES[place.size][0], d)
