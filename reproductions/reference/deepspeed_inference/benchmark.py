@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from reproductions.harness.spec import Bound, Kernel, Method, Sweep, Technique, close
+from reproductions.harness.spec import Bound, Kernel, Method, MethodLike, Sweep, Technique, close
 from reproductions.reference.deepspeed_inference.graph import fused_triton, fused_triton_graph
 from reproductions.reference.deepspeed_inference.method import eager, eager_static, fused
 from reproductions.reference.deepspeed_inference.oracle import oracle
@@ -34,7 +34,7 @@ def kernels() -> Sequence[Kernel]:
     return kernels()
 
 
-METHODS = {
+METHODS: dict[str, MethodLike] = {
     "eager": eager,
     "static-cache": eager_static,
     "fused": fused,

@@ -124,7 +124,7 @@ def attend(qkv: Tensor, cache: Tensor, position: Tensor, at: int) -> Tensor:
 
 def linear_add(y: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> None:
     """x += y W^T + b: the product accumulates into the residual."""
-    x.add_(bias).addmm_(y, weight.t())
+    torch.addmm(x.add_(bias), y, weight.t(), out=x)
 
 
 WRITTEN = Regions(norm_linear, attend, linear_add)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -33,13 +34,31 @@ def compiled_step() -> Callable[..., Tensor]:
     return compiled
 
 
+ROOMS: WeakKeyDictionary[Batch, Tensor] = WeakKeyDictionary()  # a captured graph wants its cache where it was
+
+
+def room_of(w: Batch) -> Tensor:
+    """The static cache (L, 2, B, H, S + n, D) of this batch; weights and cache are told to the compiler as unmoving.
+
+    Otherwise PyTorch would copy every weight into the graph's own memory before each replay.
+    """
+    room, _ = static_cache(w)
+    room[..., w.prompt.shape[4] :, :] = 0  # a masked slot is still multiplied, and what is not a number would spread
+    if room.is_cuda:
+        shared = (w.embedding, w.positions, w.norm, w.norm_bias)
+        for t in (room, *shared, *(t for p in w.layers for t in vars(p).values())):
+            torch._dynamo.mark_static_address(t)
+    return room
+
+
 def torch_compile(w: Batch) -> Tensor:
     """Peer: (B, n, V). The compiler has no time to win at size tiny."""
     if not w.compiled:
         raise NotImplementedError("nothing is compiled at size tiny")
-    room, past = static_cache(w)
-    if room.is_cuda:
-        torch._dynamo.mark_static_address(room)
+    room, past = ROOMS.get(w), w.prompt.shape[4]
+    if room is None:
+        room = ROOMS.setdefault(w, room_of(w))
+    room[..., :past, :] = w.prompt
     position = torch.empty_like(w.tokens[0, :1])
     logits = []
     with torch.no_grad():

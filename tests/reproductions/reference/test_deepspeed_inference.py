@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from threading import Barrier, Thread
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import Tensor
 
 from reproductions.harness.spec import Place
+from reproductions.harness.work import flops
 from reproductions.reference.deepspeed_inference import benchmark, graph, method, parallel, peers, quality, workload
 from reproductions.reference.deepspeed_inference.oracle import oracle
 from reproductions.reference.deepspeed_inference.workload import Batch
@@ -32,12 +34,13 @@ class Sums:
     """A world of threads: what each rank sends is added up when all have come."""
 
     def __init__(self, size: int) -> None:
-        self.size, self.parts, self.barrier = size, {}, Barrier(size, timeout=20)
+        self.size, self.barrier = size, Barrier(size, timeout=20)
+        self.parts: dict[int, Tensor] = {}
 
     def all_reduce(self, rank: int, tensor: Tensor) -> Tensor:
         self.parts[rank] = tensor.clone()
         self.barrier.wait()
-        total = sum(self.parts[r] for r in range(self.size))
+        total = torch.stack([self.parts[r] for r in range(self.size)]).sum(0)
         self.barrier.wait()
         return tensor.copy_(total)
 
@@ -57,7 +60,7 @@ def on_ranks(w: Batch, size: int) -> tuple[list[Tensor], list[Rank]]:
     ranks = [Rank(sums, r) for r in range(size)]
     answers: dict[int, Tensor] = {}
 
-    def work(rank: Rank) -> None:
+    def work(rank: Any) -> None:
         answers[rank.rank] = parallel.tensor_parallel(replace(w, world=rank))
 
     threads = [Thread(target=work, args=(rank,)) for rank in ranks]
@@ -148,14 +151,13 @@ def test_a_region_that_forgets_its_last_input_is_caught(part: str) -> None:
     right = getattr(method, part)
     at = {"norm_linear": 3, "linear_add": 1}[part]
 
-    def short(*given: object) -> None:
+    def short(*given: Any) -> None:
         weight = given[at]
-        assert isinstance(weight, Tensor)
         cut = weight.clone()
         cut[:, -1] = 0
         right(*given[:at], cut, *given[at + 1 :])
 
-    assert error(method.fused(w, method.WRITTEN._replace(**{part: short})), oracle(w)) > 1e-3
+    assert error(method.fused(w, method.WRITTEN._replace(**cast(Any, {part: short}))), oracle(w)) > 1e-3
 
 
 # Static buffers
@@ -222,7 +224,7 @@ def test_ranks_agree_with_each_other_and_with_the_oracle() -> None:
 
 def test_the_bound_counts_the_wire_as_the_ring_does() -> None:
     w = batch()
-    w.world = Rank(Sums(2), 0)
+    w = replace(w, world=cast(Any, Rank(Sums(2), 0)))
     numbers = 2 * len(w.layers) * w.tokens.shape[1] * len(w.tokens) * w.embedding.shape[1]
     assert benchmark.bound(w).wire == 4 * numbers  # 2 (p - 1) / p is 1 for two ranks
     w.world = None
@@ -231,7 +233,7 @@ def test_the_bound_counts_the_wire_as_the_ring_does() -> None:
 
 def test_a_head_is_never_cut() -> None:
     w = batch()
-    w.world = Rank(Sums(3), 0)
+    w = replace(w, world=cast(Any, Rank(Sums(3), 0)))
     with pytest.raises(ValueError, match="2 heads cannot be divided among 3"):
         parallel.tensor_parallel(w)
     w.world = None
@@ -257,6 +259,12 @@ def test_a_fused_step_calls_fewer_operators() -> None:
 
 def test_every_greedy_token_is_the_oracles() -> None:
     assert {q.value for q in quality.quality(batch()) if q.metric == "same greedy token"} == {100.0}
+
+
+@pytest.mark.parametrize("run", PLAIN)
+def test_every_method_does_exactly_the_products_of_the_bound(run: Callable[[Batch], Tensor]) -> None:
+    w = batch()
+    assert flops(partial(run, w), "cpu") == benchmark.bound(w).flops
 
 
 def test_views_and_empty_tensors_are_no_calls() -> None:
