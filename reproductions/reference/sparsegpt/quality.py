@@ -48,13 +48,15 @@ def ways(recipe: Recipe) -> dict[str, Way]:
     Wanda over each row, SparseGPT over windows of columns.
     """
     whole = recipe if recipe.by_row else replace(recipe, window=0)
-    return {
+    found = {
         "magnitude": lambda weight, x: magnitude(weight, whole).weight,
         "wanda": lambda weight, x: wanda(weight, x, replace(whole, by_row=True)).weight,
         "sparsegpt": lambda weight, x: sparsegpt(weight, x, recipe).weight,
         "best weights for its mask": lambda weight, x: refitted(weight, x, recipe),
-        "llm-compressor": lambda weight, x: llm_compressor(weight, x, recipe),
     }
+    if recipe.share:  # where nothing is removed the peer is not asked
+        found["llm-compressor"] = lambda weight, x: llm_compressor(weight, x, recipe)
+    return found
 
 
 def ways_in_three_bits(recipe: Recipe) -> dict[str, Way]:

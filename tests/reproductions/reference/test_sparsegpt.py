@@ -380,6 +380,7 @@ def test_quality_tells_the_ways_apart() -> None:
         best, own = values[share, "best weights for its mask"], values[share, "sparsegpt"]
         assert best < own < values[share, "wanda"] < values[share, "magnitude"]
     assert values[0.5, "sparsegpt"] < values[0.75, "sparsegpt"]
+    assert "llm-compressor" not in quality.ways(PATTERNS["dense"])  # a peer that is not asked gets no figure
 
 
 def test_no_weights_with_the_mask_are_better_than_the_refitted_ones() -> None:
