@@ -218,35 +218,35 @@ REGIONS = Regions(norm_linear, attend, linear_add)
 
 
 def kernels() -> Sequence[Kernel]:
-    """The kernels at the shapes of size gpu: width 4096, heads of 128, 50257 words."""
+    """The kernels at the shapes of size gpu: width 2048, heads of 128, 32003 words."""
     sizes = ("batch", "inputs", "outputs", "stride")
     integers = dict.fromkeys(sizes, "i32")
     wide = ("inputs", "stride")
     tensors = ("x", "gain", "shift", "weight", "bias", "y")
     found = []
     for name, has_bias, gelu, outputs in (
-        ("qkv", True, False, 3 * 4096),
-        ("up", True, True, 4 * 4096),
-        ("logits", False, False, 50257),
+        ("qkv", True, False, 3 * 2048),
+        ("up", True, True, 4 * 2048),
+        ("logits", False, False, 32003),
     ):
-        block_n, block_k = blocks(outputs, 4096)
+        block_n, block_k = blocks(outputs, 2048)
         found.append(
             Kernel(
                 name=f"norm_linear {name}",
                 function=norm_linear_kernel,
-                signature={**dict.fromkeys(tensors, "*bf16"), **integers},
+                signature={**dict.fromkeys(tensors, "*fp16"), **integers},
                 constants={"HAS_BIAS": has_bias, "GELU": gelu, "ROWS": ROWS, "BLOCK_N": block_n, "BLOCK_K": block_k},
                 divisible=(*tensors, *wide),
                 stages=3,
             )
         )
-    block_n, block_k = blocks(4096, 4096)
+    block_n, block_k = blocks(2048, 2048)
     own = ("y", "weight", "bias", "x")
     found.append(
         Kernel(
             name="linear_add",
             function=linear_add_kernel,
-            signature={**dict.fromkeys(own, "*bf16"), **integers},
+            signature={**dict.fromkeys(own, "*fp16"), **integers},
             constants={"ROWS": ROWS, "BLOCK_N": block_n, "BLOCK_K": block_k},
             divisible=(*own, *wide),
             stages=3,
@@ -262,7 +262,7 @@ def kernels() -> Sequence[Kernel]:
             name="attend",
             function=attend_kernel,
             signature={
-                **dict.fromkeys(held, "*bf16"), "position": "*i64", "scale": "fp32", **dict.fromkeys(strides, "i32"),
+                **dict.fromkeys(held, "*fp16"), "position": "*i64", "scale": "fp32", **dict.fromkeys(strides, "i32"),
             },
             constants={"HEAD": 128, "HEAD_BLOCK": 128, "BLOCK": 64},
             divisible=(*held, "position", *strides),

@@ -10,7 +10,7 @@ from reproductions.harness.spec import Place, Size, World
 SHAPES: dict[Size, tuple[int, int, int, int, int, int]] = {  # S, n, V, L, d, H; V is no multiple of any tile
     "tiny": (17, 2, 37, 2, 24, 2),
     "cpu": (64, 8, 1021, 4, 256, 4),
-    "gpu": (512, 32, 50257, 8, 4096, 32),
+    "gpu": (512, 32, 32003, 4, 2048, 16),
 }
 
 
