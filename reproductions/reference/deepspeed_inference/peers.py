@@ -1,7 +1,9 @@
 """What PyTorch itself offers: the plain step on a static cache behind ``torch.compile``, and CUDA graphs on a GPU."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,6 +32,13 @@ def static_step(w: Batch, token: Tensor, position: Tensor, room: Tensor) -> Tens
 @cache
 def compiled_step() -> Callable[..., Tensor]:
     """One graph for each shape; "reduce-overhead" is PyTorch's name for CUDA graphs and does nothing on a processor."""
+    import torch._inductor.config as settings
+
+    settings.compile_threads = 1  # a pool of the compiler's would stay behind when the answer is handed over
+    with suppress(ImportError):
+        tqdm = import_module("tqdm").tqdm
+
+        tqdm.monitor_interval = 0  # and so would the thread that watches its progress bars
     compiled: Callable[..., Any] = torch.compile(static_step, dynamic=False, fullgraph=True, mode="reduce-overhead")
     return compiled
 
