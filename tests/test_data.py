@@ -12,6 +12,8 @@ import bibtexparser
 import pytest
 from django.conf import settings
 
+from reproductions.harness import record as records
+from reproductions.sources import implemented
 from review.models import Membership, Publication, Review
 from techniques.catalogue_files import cited, read
 from techniques.exporting import export
@@ -143,3 +145,70 @@ def test_export_of_the_shipped_catalogue_says_the_same(tmp_path: Path) -> None:
     export(tmp_path / "out")
     shipped = {record.label: record.content for record in read(ROOT).records}
     assert {record.label: record.content for record in read(tmp_path / "out").records} == shipped
+
+
+# Published records: the newest one of each reference implementation
+
+RESULTS = ROOT / "reproductions/results"
+REFERENCES = ROOT / "reproductions/reference"
+# Peers that no CPU runs; every other one must be in the environment that published records are made in.
+WITHOUT_CPU = {"vllm"}
+
+
+@cache
+def newest_records() -> dict[str, dict[str, Any]]:
+    """By technique; the name of a file begins with its time."""
+    files = sorted(RESULTS.glob("*/*/*.json"), key=lambda path: path.name)
+    return {path.parent.name: records.read(path) for path in files}  # raises for one that is not sound
+
+
+each_reference = pytest.mark.parametrize("slug", sorted(implemented()))
+
+
+@each_reference
+def test_the_newest_record_is_a_measurement(slug: str) -> None:
+    made = newest_records()[slug]
+    assert records.validate(made) == []
+    kept = {name: made.get(name) for name in ("technique", "size", "status", "smoke", "noisy", "dirty", "processes")}
+    assert kept == {
+        "technique": slug, "size": "cpu", "status": "succeeded", "smoke": False, "noisy": False, "dirty": False,
+        "processes": 3,
+    }  # fmt: skip
+    assert made["commit"]
+
+
+@each_reference
+def test_the_newest_record_passed_every_gate(slug: str) -> None:
+    gates = newest_records()[slug]["gates"]
+    assert gates
+    assert [gate for gate in gates if not gate["passed"]] == []
+
+
+@each_reference
+def test_the_newest_record_publishes_its_noise(slug: str) -> None:
+    """Every measured sweep has a null point, or the baseline raced against itself."""
+    made = newest_records()[slug]
+    shown = {case["sweep"] for case in made["cases"] if case["null_point"]}
+    shown |= {row["sweep"] for row in made["measurements"] if row["role"] == "null"}
+    assert {case["sweep"] for case in made["cases"] if case["clock"] != "virtual"} <= shown
+
+
+@each_reference
+def test_the_newest_record_was_made_by_today_s_files(slug: str) -> None:
+    """Of the technique and of those it builds on; otherwise the page says "measured on older code"."""
+    digests = newest_records()[slug]["digests"]
+    named = {name: digest for name, digest in digests.items() if name not in {"harness", "testbed"}}
+    assert slug in named
+    today = {name: records.files_digest(REFERENCES / records.folder_of(name)) for name in named}
+    assert named == today
+
+
+@each_reference
+def test_what_is_absent_from_the_newest_record_cannot_run_on_a_cpu(slug: str) -> None:
+    """It needs CUDA, or it ran at other points and says why it does not fit these."""
+    made = newest_records()[slug]
+    ran = {gate["method"] for gate in made["gates"]}
+    for entry in made.get("absent", []):
+        name, reason = entry["name"], entry["reason"]
+        elsewhere = name in ran and reason.startswith("NotImplementedError")
+        assert reason == "needs CUDA" or name in WITHOUT_CPU or elsewhere, entry

@@ -62,7 +62,8 @@ def hold_in_group(case: Case, post: Post, note: Callable[[str], None]) -> Outcom
 def _one_group(post: Post, note: Callable[[str], None]) -> dict[str, Any]:
     """Start the ranks, listen until one of them has an answer or dies, and end them all."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "torch.distributed"])
+    # torch._dynamo is what counting the work of a call needs; every rank would import it anew.
+    context.set_forkserver_preload(["torch", "torch.distributed", "torch._dynamo"])
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     with tempfile.TemporaryDirectory(prefix="ranks-") as folder:
         store = str(Path(folder) / "store")

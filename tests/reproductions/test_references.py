@@ -39,6 +39,8 @@ FORBIDDEN = (
     "tokenizers",
     "gguf",
     "transformers",
+    "accelerate",
+    "peft",
     "torchao",
     "vllm",
     "llmcompressor",
