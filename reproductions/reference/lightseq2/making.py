@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from reproductions.harness.spec import Place, Size
+from reproductions.reference.lightseq2.regions import ready_to_compile
 from reproductions.reference.lightseq2.workload import Shape, Step, Update
 
 SHAPES: dict[Size, tuple[int, int, int]] = {  # N, V, layers
@@ -34,7 +35,7 @@ def make_step(place: Place, width: int) -> Step:
         shapes=shapes,
         keep=(torch.rand(layers, rows, width, generator=generator) >= Step.drop).to(place.device),
         target=torch.randint(words, (rows,), generator=generator).to(place.device),
-        compiled=place.size != "tiny",
+        compiled=place.size != "tiny" and ready_to_compile(),
     )
 
 
@@ -64,5 +65,5 @@ def make_update(place: Place, tensors: int) -> Update:
         v=(1e-4 * v.square() + 1e-6).to(place.device, wide),
         shapes=[(size,) for size in sizes(total, tensors, generator)],
         step=int(torch.randint(1, 1000, (), generator=generator)),
-        compiled=place.size != "tiny",
+        compiled=place.size != "tiny" and ready_to_compile(),
     )

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from reproductions.reference.lightseq2.method import Answer, eager_step, fragments, plain_loss
+from reproductions.reference.lightseq2.regions import COMPILER
 from reproductions.reference.lightseq2.workload import Step, Update, wide
 
 
 @cache
 def compiled_loss() -> Callable[..., Tensor]:
     """The whole forward pass as one graph; its backward graph is derived and compiled by PyTorch."""
-    compiled: Callable[..., Any] = torch.compile(plain_loss, dynamic=False, fullgraph=True)
+    compiled: Callable[..., Any] = torch.compile(plain_loss, dynamic=False, fullgraph=True, options=COMPILER)
     return compiled
 
 

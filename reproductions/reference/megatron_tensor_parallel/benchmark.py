@@ -24,8 +24,8 @@ TECHNIQUE = Technique(
     slug="megatron-tensor-parallel",
     papers=("megatron-lm", "megatron-3d"),
     sweep=(
-        Sweep("width", tiny=(16, 24), cpu=(64, 128, 256), gpu=(), log=True),
-        Sweep("width, four processes", (24,), (128,), (), ranks=4, methods=METHODS, bound=bound, quality=quality),
+        Sweep("width", tiny=(24,), cpu=(64, 128, 256), gpu=(), log=True),
+        Sweep("width, four processes", (16,), (128,), (), ranks=4, methods=METHODS, bound=bound, quality=quality),
         Sweep(
             "devices",
             tiny=(1, 2, 4),

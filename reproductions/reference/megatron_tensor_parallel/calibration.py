@@ -19,7 +19,7 @@ PLANS: dict[Size, tuple[int, int]] = {"tiny": (24, 3), "cpu": (256, 24), "gpu": 
 @lru_cache
 def shard_seconds(device: str, dtype: torch.dtype, size: Size, ranks: int) -> Costs:
     """Seconds of each part on rank 0 of ``ranks``, whose shard is a largest one; measured here and once."""
-    w = make(Place(device, dtype, 0, size), PLANS[size][0])
+    w = make(Place(device, dtype, 0, size), PLANS[size][0], layers=1)
     m, world, heads = method.shard_model(w.model, w.heads, 0, ranks), alone(0, ranks), w.heads // ranks
     p = m.layers[0]
     x = torch.randn(*w.tokens.shape, PLANS[size][0], generator=torch.Generator().manual_seed(0))

@@ -108,9 +108,9 @@ def accurate(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def draw_model(place: Place, d: int, generator: torch.Generator) -> Model:
+def draw_model(place: Place, d: int, layers: int, generator: torch.Generator) -> Model:
     """A seeded model of width ``d``, drawn on the CPU, then moved."""
-    _, length, vocabulary, _, layers = SHAPES[place.size]
+    _, length, vocabulary, *_ = SHAPES[place.size]
 
     def draw(*shape: int, scale: float = 0.1, mean: float = 0.0) -> Tensor:
         return (mean + scale * torch.randn(shape, generator=generator)).to(place.device, place.dtype)
@@ -129,9 +129,11 @@ def draw_model(place: Place, d: int, generator: torch.Generator) -> Model:
     return Model(embedding, positions, last, last_bias, [layer() for _ in range(layers)])
 
 
-def make(place: Place, d: int) -> Batch:
-    """A seeded batch and model of width ``d``; drawn on the CPU, then moved."""
-    batch, length, vocabulary, heads, _ = SHAPES[place.size]
+def make(place: Place, d: int, layers: int | None = None) -> Batch:
+    """A seeded batch and model of width ``d``, with as many layers as the size has; drawn on the CPU, then moved."""
+    batch, length, vocabulary, heads, depth = SHAPES[place.size]
     generator = torch.Generator().manual_seed(place.seed)
     text = torch.randint(vocabulary, (batch, length + 1), generator=generator).to(place.device)
-    return Batch(text[:, :-1].contiguous(), text[:, 1:].contiguous(), draw_model(place, d, generator), heads)
+    return Batch(
+        text[:, :-1].contiguous(), text[:, 1:].contiguous(), draw_model(place, d, layers or depth, generator), heads
+    )

@@ -64,7 +64,7 @@ def test_numbers_are_counted_from_the_records(client: Client) -> None:
     assert re.search(r"<dt>confirmed in the review</dt><dd>2", text)
     assert re.search(r"<dt>claims, each with its source</dt><dd>8</dd>", text)
     assert re.search(r"<dt>techniques</dt><dd>5</dd>", text)
-    assert re.search(r"<dt>claims replicated</dt><dd><small>no claim has a like-for-like run yet</small></dd>", text)
+    assert re.search(r"<dt>claims replicated</dt><dd><small>none yet: no run is like for like</small></dd>", text)
 
 
 def test_the_newest_runs_are_listed(client: Client) -> None:
