@@ -52,7 +52,7 @@ TECHNIQUE = Technique(
         Sweep("what is trained and how", tuple(ALONE), tuple(ALONE), tuple(ALONE), null="Adam", quality=quality),
         Sweep(
             "plan of two processes",
-            tiny=("one process", "tensor, LoRA", "pipeline", "sharded data, LOMO"),
+            tiny=("one process", "tensor, LoRA", "sharded data, LOMO"),
             cpu=tuple(DIVIDED),
             gpu=(),  # two processes that share one GPU say nothing about two GPUs
             null="one process",

@@ -43,7 +43,8 @@ def run(p: Weights, x: Tensor, targets: Tensor, s: Setting) -> Tensor:
         return F.embedding(x, p["embed"])
     if "head" in p:
         y = F.linear(F.rms_norm(x, x.shape[-1:], p["norm"], EPS), p["head"])
-        return F.cross_entropy(y.flatten(0, 1).float(), targets.flatten(), reduction="sum") / s.total
+        wide = y.flatten(0, 1).to(torch.promote_types(y.dtype, torch.float32))
+        return F.cross_entropy(wide, targets.flatten(), reduction="sum") / s.total
     x = x + row(p, "o", attention(p, F.rms_norm(x, x.shape[-1:], p["norm1"], EPS), s), s)
     z = f(F.rms_norm(x, x.shape[-1:], p["norm2"], EPS), s.group)
     return x + row(p, "down", F.silu(F.linear(z, p["gate"])) * F.linear(z, p["up"]), s)
