@@ -14,7 +14,7 @@ from reproductions.harness.spec import Bound, Place, Sweep, Technique, identical
 from reproductions.reference.continuous_batching.method import iteration_level, request_level
 from reproductions.reference.continuous_batching.oracle import oracle
 from reproductions.reference.continuous_batching.quality import latency, rows
-from reproductions.reference.continuous_batching.workload import Serving, capacity, serving
+from reproductions.reference.continuous_batching.workload import Serving, serving
 
 PEER_SPREAD = 1.0  # the peer is slow on a CPU, so it runs at one point
 LOADED_SPREAD = 0.5  # of lengths, where load is varied
@@ -27,7 +27,7 @@ def make(place: Place, spread: float) -> Serving:
 
 def make_loaded(place: Place, load: float) -> Serving:
     """Requests that arrive one by one, as a Poisson process; ``load`` is its rate over ``capacity``."""
-    return serving(place, LOADED_SPREAD, load * capacity(make(place, LOADED_SPREAD)))
+    return serving(place, LOADED_SPREAD, load)
 
 
 def bound(w: Serving) -> Bound:
@@ -55,9 +55,9 @@ TECHNIQUE = Technique(
     slug="continuous-batching",
     papers=("orca",),
     sweep=(
-        Sweep("spread of lengths", (0.0, 1.0), (0.0, 0.25, 0.5, 1.0, 2.0), (0.0, 0.25, 0.5, 1.0, 2.0), null=0.0),
+        Sweep("spread of lengths", (0.0, 1.0), (0.0, 0.5, 1.0, 2.0), (0.0, 0.25, 0.5, 1.0, 2.0), null=0.0),
         Sweep(
-            "load", (0.5, 1.5), (0.5, 0.75, 1.0, 1.5), (0.5, 0.75, 1.0, 1.5, 2.0), unit="of request-level capacity",
+            "load", (0.5, 1.5), (0.5, 1.0, 1.5), (0.5, 0.75, 1.0, 1.5, 2.0), unit="of request-level capacity",
             make=make_loaded, methods={"request-level": request_level, "iteration-level": iteration_level},
             bound=bound, quality=latency,
         ),

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -97,23 +98,26 @@ def prompt_of(length: int, vocab: int, generator: torch.Generator) -> list[int]:
     return list((LINE * 3)[start : start + length].encode())
 
 
-def serving(place: Place, spread: float, rate: float) -> Serving:
-    """Requests of the given spread and arrival rate, drawn on the CPU; every seed keeps the same set of lengths."""
+def capacity(counts: Sequence[int], slots: int) -> float:
+    """Requests an iteration that the request-level server answers when there are always enough waiting."""
+    return len(counts) / sum(max(counts[start : start + slots]) for start in range(0, len(counts), slots))
+
+
+def serving(place: Place, spread: float, load: float) -> Serving:
+    """Requests of the given spread, drawn on the CPU; every seed keeps the same set of lengths.
+
+    ``load`` is the rate of arrivals over ``capacity``; with an infinite one all wait from the start.
+    """
     count, slots, prompt, answer, most = SHAPES[place.size]
     tiny = place.size == "tiny"
     model = random_decoder(place.seed) if tiny else load_house("target")
     exact, generator = copy.deepcopy(model).double(), torch.Generator().manual_seed(place.seed)
     requests = []
     prompts, answers = (lengths(count, mean, most, spread, generator) for mean in (prompt, answer))
+    rate = load * capacity(answers, slots)
     for p, n, a in zip(prompts, answers, arrivals(count, rate, generator), strict=True):
         while not clear(exact, tokens := prompt_of(p, model.config.vocab, generator), n):
             continue
         requests.append(Request(torch.tensor(tokens, device=place.device), n, a))
     memory = slots * 2 * most  # enough for S requests of any length: what binds is S
     return Serving(model.to(place.device, place.dtype).eval(), requests, slots, memory, spread)
-
-
-def capacity(w: Serving) -> float:
-    """Requests an iteration that the request-level server answers when there are always enough waiting."""
-    counts = [request.count for request in w.requests]
-    return len(counts) / sum(max(counts[start : start + w.slots]) for start in range(0, len(counts), w.slots))

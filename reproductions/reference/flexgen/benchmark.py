@@ -82,7 +82,7 @@ TECHNIQUE = Technique(
         ),
     ),
     make=making.make_memory,
-    methods={**BOTH_ORDERS, "zig-zag-serial": method.zig_zag_serial},
+    methods={"row-by-row": method.row_by_row, "zig-zag-serial": method.zig_zag_serial, "zig-zag": method.zig_zag},
     oracle=oracle,
     agree=close(fp32=1e-5),
     claim=claim,
