@@ -50,6 +50,22 @@ def test_the_gradients_by_hand_are_those_of_autograd_in_double_precision(width: 
     assert verdict(w, method.fused_step(w, WRITTEN)).passed  # within 1e-10
 
 
+@pytest.mark.parametrize("run", [benchmark.eager, benchmark.fused])
+def test_the_update_is_that_of_the_oracle_in_double_precision(run: Callable[..., Any]) -> None:
+    w = update(13, torch.float64)
+    assert verdict(w, run(w)).passed
+    assert verdict(replace(w, step=1), run(replace(w, step=1))).passed  # the largest correction of the moments' bias
+
+
+@pytest.mark.parametrize("part", ["decay", "step", "eps", "beta1", "beta2"])
+def test_an_update_that_forgets_a_part_is_refused(part: str) -> None:
+    w = update()
+    w = replace(w, step=3, v=w.v * 1e-8, eps=1e-5, decay=1.0)  # where every part counts
+    others: dict[str, Any] = {"decay": 0.0, "step": 10_000, "eps": 0.0, "beta1": 0.8, "beta2": 0.99}
+    assert verdict(w, benchmark.fused(w)).passed
+    assert not verdict(w, benchmark.fused(replace(w, **{part: others[part]}))).passed
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("run", [benchmark.eager, benchmark.fused])
 def test_half_precision_stays_within_its_tolerance(run: Callable[..., Any], dtype: torch.dtype) -> None:
@@ -293,6 +309,7 @@ from reproductions.reference.lightseq2 import benchmark, kernel, making, oracle
 torch.set_num_threads(1)
 loads = [making.make_step(Place("cpu", torch.float32, 3, "tiny"), 33),
          making.make_update(Place("cpu", torch.float32, 3, "tiny"), 1)]
+loads[1].decay = 1.0  # at the usual decay a step without it stays within the tolerance of fp32
 def passed(w):
     return judge(benchmark.fused_triton(w), oracle.oracle(w), close(), "fp32").passed
 assert all(map(passed, loads))
