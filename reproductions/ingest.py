@@ -113,6 +113,7 @@ def fill(run: Run, record: dict[str, Any], content: str) -> None:
     run.size = record["size"]
     run.parameters = record["parameters"]
     run.device = device_of(record)
+    run.device_count = record["device"].get("count")
     run.started_at = moment(record["started"])
     run.finished_at = moment(record["finished"])
     run.command = record["command"]

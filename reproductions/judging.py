@@ -173,7 +173,7 @@ def _own(rows: Iterable[Measurement], metric: str, unit: str | None, need: dict[
     A reference declares its methods from the baseline to the fullest form, so the last one that was measured is the
     technique, and its first sweep is what it is about; the conditions may name another method or sweep.
     """
-    wanted = {metric, metric.replace("_", " "), SAME.get(metric, metric)}
+    wanted = names(metric)
     found = [
         row
         for row in rows
@@ -197,6 +197,11 @@ def in_range(need: dict[str, Any], row: Measurement) -> bool:
         return True
     value = row.point_value
     return value is not None and (low is None or value >= low) and (high is None or value <= high)
+
+
+def names(metric: str) -> set[str]:
+    """What a record may call the metric of a claim."""
+    return {metric, metric.replace("_", " "), SAME.get(metric, metric)}
 
 
 def _baseline(evidence: Evidence, row: Measurement) -> str:

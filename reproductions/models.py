@@ -79,6 +79,7 @@ class Run(models.Model):
     asked_at = models.DateTimeField(db_index=True)
     queue = models.CharField(max_length=60, default="default")
     device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+    device_count = models.PositiveSmallIntegerField(null=True, blank=True, help_text="As the record says.")
 
     worker = models.CharField(max_length=200, blank=True)
     process_group = models.PositiveIntegerField(null=True, blank=True)

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
-from django.db.models.fields.json import KT
 from django.db.models.functions import RowNumber
 
 from reproductions import judging, sources
@@ -16,7 +15,12 @@ from techniques.models import Claim, Technique
 GATED = Q(smoke=False) & (Q(status=Run.Status.SUCCEEDED) | Q(status=Run.Status.FAILED) & ~Q(record_digest=""))
 # Noisy runs and smoke tests get no verdict.
 QUIET = Q(status=Run.Status.SUCCEEDED, smoke=False, noisy=False)
-ALWAYS = (judging.SPEEDUP, judging.TIME, "peak_memory", "wire_bytes")
+Role = Measurement.Role
+# What the rules look at; the lists hold a row for every claim, and each column costs.
+READ = (
+    "run_id", "variant", "role", "sweep", "point", "point_value", "null_point", "metric", "detail", "unit", "better",
+    "simulated", "median", "ci_low", "ci_high", "position",
+)  # fmt: skip
 
 
 def with_newest(techniques: QuerySet[Technique]) -> QuerySet[Technique]:
@@ -35,13 +39,13 @@ def standing(
 
 
 def light(runs: QuerySet[Run]) -> QuerySet[Run]:
-    """The runs with device and ``device_count``, without their records; ``number`` counts back from the newest of its
+    """The runs with their device, without their records; ``number`` counts back from the newest of its
     kind (status, smoke, noisy) of its technique on its device at its size.
     """
     kind = [F("technique"), F("device"), F("size"), F("status"), F("smoke"), F("noisy")]
     number = Window(RowNumber(), kind, [F("finished_at").desc(nulls_last=True), F("pk").desc()])
     found = runs.select_related("device").defer("record", "log", "environment", "parameters")
-    return found.annotate(device_count=KT("record__device__count"), number=number)
+    return found.annotate(number=number)
 
 
 def newest(runs: Iterable[Run]) -> list[Run]:
@@ -58,8 +62,7 @@ def gathered(runs: Iterable[Run], rows: Iterable[Measurement]) -> dict[int, list
         by_run.setdefault(row.run_id, []).append(row)
     found: dict[int, list[Evidence]] = {}
     for run in runs:
-        count = run.device_count  # type: ignore[attr-defined]
-        one = Evidence(run, by_run.get(run.pk, []), int(count) if count else None)
+        one = Evidence(run, by_run.get(run.pk, []), run.device_count)
         found.setdefault(run.technique_id, []).append(one)
     return found
 
@@ -68,9 +71,19 @@ def evidence(claims: Iterable[Claim], technique: Technique | None = None) -> dic
     """What the claims of each technique (or of one) are held against. Two queries."""
     quiet = Run.objects.filter(QUIET, **({"technique": technique} if technique else {}))
     runs = newest(light(quiet).filter(number=1))  # type: ignore[misc]  # an annotation, behind a function
-    words = {claim.metric for claim in claims}
-    metrics = {*ALWAYS, *words, *(word.replace("_", " ") for word in words)}
-    return gathered(runs, measured.pooled(run.pk for run in runs).filter(metric__in=metrics))
+    kept = Q(metric=judging.SPEEDUP, role=Role.METHOD) | Q(metric=judging.TIME, role=Role.BASELINE)
+    for metric, techniques in _by_metric(claims).items():
+        kept |= Q(metric__in=judging.names(metric), run__in=[run.pk for run in runs if run.technique_id in techniques])
+    rows = measured.pooled(run.pk for run in runs).filter(kept).exclude(role=Role.PEER)
+    return gathered(runs, rows.only(*READ))
+
+
+def _by_metric(claims: Iterable[Claim]) -> dict[str, set[int]]:
+    """The techniques that each metric is claimed of, so that no row is read that nothing is held against."""
+    found: dict[str, set[int]] = {}
+    for claim in claims:
+        found.setdefault(claim.metric, set()).add(claim.technique_id)
+    return found
 
 
 def by_claim(
@@ -95,8 +108,7 @@ def by_run(run: Run, rows: Sequence[Measurement]) -> list[Judgement]:
     """
     if run.status != Run.Status.SUCCEEDED or run.smoke or run.noisy:
         return []
-    count = (run.record or {}).get("device", {}).get("count")
-    alone = Standing(True, False, [Evidence(run, rows, count)])
+    alone = Standing(True, False, [Evidence(run, rows, run.device_count)])
     claims = Claim.objects.filter(technique=run.technique_id).select_related("publication").order_by("pk")
     return [one for claim in claims if (one := judging.judge(claim, alone)).figure]
 
