@@ -53,6 +53,7 @@ class Block:
         self.logits: list[list[Tensor]] = [[] for _ in prompts]
         cache, states = homes(w, plan)
         self.weights, self.cache, self.states = (Windows(home, mover) for home in (plan.weights, cache, states))
+        self.moves = any(windows.away for windows in (self.weights, self.cache, self.states))
 
     def tokens_of(self, i: int) -> tuple[int, int]:
         """Tokens in the cache before pass i, and after it."""
@@ -95,35 +96,37 @@ class Block:
         self.text[k] = self.tokens[k][-1][:, None]
 
 
-def run_block(w: Batch, plan: Plan, prompts: Tensor, mover: Mover) -> Block:
+def run_block(w: Batch, plan: Plan, prompts: Tensor, mover: Mover) -> Answer:
     """Algorithm 1 of the paper. While step t computes, the next layer, the last results and the next inputs move."""
     layers, batches = w.job.layers, len(prompts)
     steps = [(i, j, k) for i in range(w.job.new) for j in range(layers) for k in range(batches)]
     block, tiles = Block(w, plan, prompts, mover), list[Tensor]()
+
+    def move(t: int) -> None:
+        i, j, k = steps[t]
+        if t + batches < len(steps):
+            block.weights.load((j + 1) % layers, i * layers + j + 1, share(k, batches))
+        if t:
+            block.store(steps[t - 1], t - 1)
+        if t + 1 < len(steps):
+            block.load(steps[t + 1], t + 1)
+
     block.weights.load(0, 0, share(0, 1))
     for t, (i, j, k) in enumerate(steps):
-        turn = i * layers + j
         if k == 0:
-            tiles = matrices(w, plan, block.weights.parts(j, turn))
-        if t + batches < len(steps):
-            mover.start(block.weights.load, (j + 1) % layers, turn + 1, share(k, batches))
-        if t:
-            mover.start(block.store, steps[t - 1], t - 1)
-        if t + 1 < len(steps):
-            mover.start(block.load, steps[t + 1], t + 1)
+            tiles = matrices(w, plan, block.weights.parts(j, i * layers + j))
+        if block.moves:
+            mover.start(move, t)
         block.compute((i, j, k), t, tiles)
         mover.synchronise()
-    return block
+    return Answer(*(torch.stack([torch.stack(own, 1) for own in found]) for found in (block.tokens, block.logits)))
 
 
 def generate(w: Batch, plan: Plan, overlap: bool = True) -> tuple[Answer, Counter[str]]:
     """The greedy text of every prompt, and the bytes that crossed each link."""
     with Mover(w.embed.device, overlap) as mover:
         blocks = [run_block(w, plan, prompts, mover) for prompts in w.prompts.split(plan.batches)]
-    tokens, logits = (
-        torch.stack([torch.stack(own, 1) for block in blocks for own in getattr(block, name)])
-        for name in ("tokens", "logits")
-    )
+    tokens, logits = (torch.cat([getattr(block, name) for block in blocks]) for name in ("tokens", "logits"))
     return Answer(tokens, logits), mover.traffic
 
 

@@ -104,6 +104,11 @@ class Windows:
         self.places = [[home.device.new_empty(part.shape[1:]) for part in (home.host, home.disk)] for _ in range(2)]
         self.staging = on_host(home.disk.shape[1:], home.disk.dtype, home.device.device)
 
+    @property
+    def away(self) -> bool:
+        """Whether any part lies elsewhere than on the device."""
+        return bool(self.home.host.numel() or self.home.disk.numel())
+
     def parts(self, item: int, turn: int) -> list[Tensor]:
         """The three parts of ``item``, all on the device: the first at home, the others in the places of ``turn``."""
         return [self.home.device[item], *self.places[turn % 2]]

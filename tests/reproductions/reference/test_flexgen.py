@@ -15,6 +15,7 @@ from torch import Tensor
 
 from reproductions.harness import nest
 from reproductions.harness.agreement import judge
+from reproductions.harness.memory import peak_bytes
 from reproductions.harness.spec import Place, close
 from reproductions.reference.flexgen import benchmark, making, method, policy, schedule, tiers
 from reproductions.reference.flexgen.codec import LEVELS, pack, rounded, row_bytes, unpack
@@ -261,6 +262,18 @@ def test_the_device_holds_no_more_than_it_has() -> None:
                 own = [windows.home.device, *itertools.chain(*windows.places)]
                 held += sum(t.numel() * t.element_size() for t in own)
             assert held <= w.machine.device
+
+
+def test_a_finished_block_lets_go_of_its_room() -> None:
+    w = workload()
+    one, three = (replace(w, prompts=w.prompts[:count]) for count in (1, 3))
+    least, peak = (peak_bytes(lambda w=w: method.row_by_row(w), "cpu") for w in (one, three))
+    assert peak < 1.1 * least
+
+
+def test_where_nothing_moves_nothing_is_handed_to_the_mover(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiers.Mover, "start", lambda *arguments: pytest.fail("nothing lies elsewhere"))
+    method.zig_zag(workload(point=1.0))
 
 
 def test_a_failing_copy_is_heard_and_its_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
