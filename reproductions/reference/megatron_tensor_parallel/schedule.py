@@ -5,7 +5,7 @@ from collections.abc import Callable
 from reproductions.harness.spec import Event, Trace
 from reproductions.reference.megatron_tensor_parallel.workload import Costs, Plan
 
-NVLINK = 150e9  # bytes/s, stated: one direction of a link of 300 GB/s between the GPUs of a server
+NVLINK = 150e9  # bytes/s, stated: one direction of the 300 GB/s between GPUs of a server that [megatron-lm] reports
 PCIE = 15.75e9  # bytes/s, stated: one direction of PCI Express 3.0 with 16 lanes
 ETHERNET = 1.25e9  # bytes/s, stated: 10 Gbit/s
 
