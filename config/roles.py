@@ -5,16 +5,16 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-CURATED = Q(content_type__app_label__in=("review", "techniques"))
+CURATED = Q(content_type__app_label__in=("review", "techniques")) & ~Q(codename__contains="_historical")
 VIEWED = Q(content_type__app_label__in=("review", "techniques", "reproductions"), codename__startswith="view_")
 REMARKED = Q(content_type__app_label="reproductions", content_type__model="remark")
 RUN_BENCHMARK = Q(content_type__app_label="reproductions", codename="run_benchmark")
-SCREENING = Q(content_type__app_label="review", content_type__model="membership")
+SCREENING = Q(content_type__app_label="review", codename__in=("add_decision", "change_decision", "change_record"))
 PEOPLE = Q(content_type__app_label="auth")
 
 GRANTS: dict[str, Q] = {
     "reader": VIEWED,
-    "screener": VIEWED | SCREENING & ~Q(codename__startswith="delete_"),
+    "screener": VIEWED | SCREENING,
     "curator": VIEWED | CURATED | REMARKED,
     "runner": VIEWED | RUN_BENCHMARK,
     "owner": VIEWED | CURATED | REMARKED | RUN_BENCHMARK | PEOPLE,

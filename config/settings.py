@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "django_htmx",
     "tree_queries",
+    "simple_history",
     "review",
     "techniques",
     "reproductions",
@@ -47,6 +48,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"

@@ -5,8 +5,12 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from review import history
 from review.citation import free_slug
 from review.kinds import Content, Kind, Rows, tidy
+
+# What the history says of a change that a load made.
+LOADED = "loaded from the catalogue's files"
 
 
 class Store:
@@ -78,27 +82,25 @@ class Store:
             if self.kinds[to].implied:
                 wanted = {content[name] for content in [*create.values(), *update.values()]}
                 self._imply(self.kinds[to], {key for key in wanted if not self.has(to, key)})
-        self._create(kind, dict(create))
-        if update:
-            instances = [self._instance(kind, key, update[key]) for key in update]
-            for instance, key in zip(instances, update, strict=True):
-                instance.pk = self._rows_of[kind.name][key]
-            columns = [*kind.columns, *kind.links, *(kind.derived(next(iter(update.values()))))]
-            kind.model._base_manager.bulk_update(instances, columns)
+        made, changed = self._create(kind, dict(create)), self._update(kind, update)
         self._write_lists(kind, {**create, **update}, update)
+        history.record(made, "+", LOADED, kind.many)
+        history.record(changed, "~", LOADED, kind.many)
 
     def _imply(self, kind: Kind, keys: set[str]) -> None:
         made = kind.model._base_manager.bulk_create([kind.model(**{str(kind.key): key}) for key in sorted(keys)])
         self._remember(kind, zip(sorted(keys), made, strict=True))
+        history.record(made, "+", LOADED)
 
     def _remember(self, kind: Kind, made: Iterable[tuple[str, Model]]) -> None:
         for key, instance in made:
             self._rows_of[kind.name][key] = instance.pk
             self._keys_of[kind.name][instance.pk] = key
 
-    def _create(self, kind: Kind, create: dict[str, Content]) -> None:
+    def _create(self, kind: Kind, create: dict[str, Content]) -> list[Model]:
         """In waves: a node of a tree after its parent."""
         taken: set[str] = set()
+        every: list[Model] = []
         if kind.slug_of_key and create:
             taken = set(kind.model._base_manager.values_list("slug", flat=True))
         while create:
@@ -111,18 +113,36 @@ class Store:
                     instance.slug = free_slug(key, taken)  # type: ignore[attr-defined]
             made = kind.model._base_manager.bulk_create(instances)
             self._remember(kind, zip(ready, made, strict=True))
+            every += made
+        return every
+
+    def _update(self, kind: Kind, update: Mapping[str, Content]) -> list[Model]:
+        rows = kind.model._base_manager.in_bulk([self._rows_of[kind.name][key] for key in update])
+        changed: list[Model] = []
+        for key, content in update.items():
+            row = rows[self._rows_of[kind.name][key]]
+            for name, value in self._values(kind, content).items():
+                setattr(row, name, value)
+            changed.append(row)
+        if update:
+            columns = [*kind.columns, *kind.links, *(kind.derived(next(iter(update.values()))))]
+            kind.model._base_manager.bulk_update(changed, columns)
+        return changed
 
     def _can_stand(self, kind: Kind, content: Content) -> bool:
         return all(content[name] is None or self.has(to, content[name]) for name, to in kind.links.items())
 
     def _instance(self, kind: Kind, key: str, content: Content) -> Model:
         own = {kind.key: key} if isinstance(kind.key, str) else {}
+        return kind.model(**own, **self._values(kind, content))
+
+    def _values(self, kind: Kind, content: Content) -> Content:
         columns = {name: content[name] for name in kind.columns}
         links = {
             f"{name}_id": None if content[name] is None else self._rows_of[to][content[name]]
             for name, to in kind.links.items()
         }
-        return kind.model(**own, **columns, **links, **kind.derived(content))
+        return columns | links | kind.derived(content)
 
     def _write_lists(self, kind: Kind, written: Mapping[str, Content], update: Mapping[str, Content]) -> None:
         owners = {key: self._rows_of[kind.name][key] for key in written}
@@ -138,12 +158,15 @@ class Store:
             )
         for name, rows in kind.rows.items():
             if changed:
-                rows.model._base_manager.filter(**{f"{rows.owner}_id__in": changed}).delete()
-            rows.model._base_manager.bulk_create(
+                old = rows.model._base_manager.filter(**{f"{rows.owner}_id__in": changed})
+                history.record(list(old), "-", LOADED)
+                old._raw_delete(old.db)  # the history has them already, one row each
+            made = rows.model._base_manager.bulk_create(
                 self._child(rows, owners[key], position, child)
                 for key, content in written.items()
                 for position, child in enumerate(content[name])
             )
+            history.record(made, "+", LOADED)
 
     def _child(self, rows: Rows, owner: int, position: int, child: Content) -> Model:
         links = {f"{link}_id": self._rows_of[to][child[link]] for link, to in rows.links.items()}

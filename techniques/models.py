@@ -2,11 +2,13 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.urls import reverse
+from simple_history.models import HistoricalRecords
 from tree_queries.models import TreeNode
 
-from review.models import Publication, WithLists
+from review.models import Addressed, Publication, WithLists
 from techniques import conditions
 
 
@@ -17,6 +19,8 @@ class Source(models.Model):
     name = models.CharField(max_length=200)
     url = models.URLField(max_length=500, blank=True)
 
+    history = HistoricalRecords()
+
     class Meta:
         ordering = ["slug"]
 
@@ -24,7 +28,7 @@ class Source(models.Model):
         return self.name
 
 
-class Label(models.Model):
+class Label(Addressed):
     """What classes, responses and challenges have in common."""
 
     slug = models.SlugField(unique=True, max_length=60)
@@ -32,6 +36,7 @@ class Label(models.Model):
     definition = models.TextField(blank=True)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField(default=0)
+    history = HistoricalRecords(inherit=True)
 
     class Meta:
         abstract = True
@@ -61,7 +66,7 @@ class Challenge(Label):
     """A challenge that the review starts from."""
 
 
-class Strategy(TreeNode):
+class Strategy(TreeNode, Addressed):  # type: ignore[django-manager-missing]
     """A node of the strategy tree."""
 
     slug = models.SlugField(unique=True, max_length=60)
@@ -69,6 +74,7 @@ class Strategy(TreeNode):
     definition = models.TextField(blank=True)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField(default=0)
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["position", "slug"]
@@ -91,7 +97,7 @@ class Effect(models.TextChoices):
     DEPENDS = "depends", "depends"
 
 
-class Technique(WithLists):
+class Technique(Addressed, WithLists):
     """One technique: one page, one folder, one reference implementation."""
 
     class Retraining(models.TextChoices):
@@ -137,6 +143,7 @@ class Technique(WithLists):
     saves = models.JSONField(
         default=list, blank=True, help_text="compute, memory, communication, energy, money, latency"
     )
+    history = HistoricalRecords(m2m_fields=[strategies, responses, challenges])
 
     class Meta:
         ordering = ["name"]
@@ -166,6 +173,7 @@ class TechniquePublication(models.Model):
     publication = models.ForeignKey(Publication, on_delete=models.PROTECT, related_name="technique_roles")
     role = models.CharField(max_length=20, choices=Role.choices)
     position = models.PositiveSmallIntegerField(default=0)
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["position", "id"]
@@ -191,6 +199,7 @@ class TechniqueRelation(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices)
     note = models.CharField(max_length=300, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["position", "id"]
@@ -243,6 +252,7 @@ class Claim(WithLists):
         "of ours stands for them: method, baseline, and a sweep with the points from low to high.",
     )
     tolerance = models.FloatField(default=0.1, help_text="Of the verdict, as a share: 0.1 is 10 %.")
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["slug"]
@@ -276,6 +286,40 @@ class Claim(WithLists):
     def gain_high(self) -> float | None:
         """The upper end of the claim as a factor over its comparator; ``None`` where it has no gain."""
         return self._gain(self.value_high)
+
+
+class ProblemReport(models.Model):
+    """What a visitor found wrong with a technique or a claim; waits in the curators' queue until one answers it."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "open"
+        MENDED = "mended", "mended"
+        DISMISSED = "dismissed", "dismissed"
+
+    technique = models.ForeignKey(Technique, on_delete=models.CASCADE, related_name="problem_reports")
+    claim = models.ForeignKey(
+        Claim, on_delete=models.CASCADE, null=True, blank=True, related_name="problem_reports",
+        help_text="Empty: about the technique's page.",
+    )  # fmt: skip
+    text = models.TextField(max_length=4000)
+    contact = models.CharField(max_length=200, blank=True, help_text="How to reach you, if you want an answer.")
+    reporter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    sender = models.CharField(max_length=64, db_index=True, editable=False, help_text="A keyed hash of the address.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN, db_index=True)
+    answer = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    handled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    handled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.technique_id}: {self.text[:60]}"
 
 
 class CatalogueReport(models.Model):

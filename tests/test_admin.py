@@ -74,8 +74,7 @@ def test_who_may_add(group):
     client = signed_in(group)
     for model in OURS:
         curated = model._meta.app_label in {"review", "techniques"} and model._meta.model_name not in IMMUTABLE
-        screens = group == "screener" and model is Membership
-        may = (curated or model is Remark) and (group in {"curator", "owner"} or screens)
+        may = (curated or model is Remark) and group in {"curator", "owner"}
         assert client.get(address(model, "add")).status_code == (200 if may else 403), model
 
 
@@ -154,10 +153,10 @@ def test_confirmed_without_an_address_is_refused():
     row = factories.membership(factories.review(), factories.publication())
     page = reverse("admin:review_membership_change", args=[row.pk])
     fields = {"review": row.review_id, "publication": row.publication_id, "status": "confirmed", "note": ""}
-    answer = signed_in("screener").post(page, fields | {"evidence_url": ""})
+    answer = signed_in("curator").post(page, fields | {"evidence_url": ""})
     assert answer.status_code == 200
     assert answer.context["errors"]
-    answer = signed_in("screener").post(page, fields | {"evidence_url": "https://example.org/list"})
+    answer = signed_in("curator").post(page, fields | {"evidence_url": "https://example.org/list"})
     assert answer.status_code == 302
 
 

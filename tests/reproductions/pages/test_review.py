@@ -58,7 +58,7 @@ def test_a_case_study_outside_the_catalogue_is_no_error(client, review):
 def test_only_those_who_may_are_led_to_the_curation_pages(client, review):
     link = reverse("admin:review_membership_changelist")
     assert link not in client.get(reverse("review")).content.decode()
-    assert link in signed_in("screener").get(reverse("review")).content.decode()
+    assert link in signed_in("curator").get(reverse("review")).content.decode()
 
 
 def test_any_review_has_a_page_and_an_unknown_one_is_404(client, review):

@@ -5,9 +5,11 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
+from simple_history.models import HistoricalRecords
 
 from review.bibtex import entry_text
 from review.citation import fields_from_columns, shown_columns
+from review.models.moved import Addressed
 
 # Slugs are BibTeX keys made safe for an address; keys themselves stay verbatim.
 KEY_LENGTH = 200
@@ -27,7 +29,7 @@ class WithLists(models.Model):
                 setattr(self, column.attname, column.get_default())
 
 
-class Review(WithLists):
+class Review(Addressed, WithLists):
     """A systematic review: its citation, protocol and reported counts. ``None`` and ``[]`` mean "not reported"."""
 
     slug = models.SlugField(unique=True, max_length=100)
@@ -53,6 +55,13 @@ class Review(WithLists):
     inclusion_criteria = models.JSONField(default=list, blank=True)
     screening_tool = models.CharField(max_length=100, blank=True)
     licence_note = models.TextField(blank=True)
+    reported_flow = models.JSONField(
+        default=dict, blank=True, help_text="Further counts that a source reports, by the keys of the PRISMA2020 table."
+    )
+    screeners = models.PositiveSmallIntegerField(
+        default=2, choices=((1, "one"), (2, "two, blind until both have decided")), help_text="Who reads each record."
+    )
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["-published", "slug"]
@@ -69,6 +78,7 @@ class Study(models.Model):
     """One piece of work, which may have several reports: a preprint and its published form are one study."""
 
     slug = models.SlugField(unique=True, max_length=KEY_LENGTH)
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["slug"]
@@ -78,7 +88,7 @@ class Study(models.Model):
         return self.slug
 
 
-class Publication(models.Model):
+class Publication(Addressed):
     """One report of a study. ``fields`` holds the BibTeX entry verbatim; the other columns are read from it."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="publications")
@@ -97,6 +107,7 @@ class Publication(models.Model):
     fields = models.JSONField(
         default=list, blank=True, help_text="Every BibTeX field in order, as [name, value] with the braces inside kept."
     )
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["-year", "key"]
@@ -140,7 +151,12 @@ class Membership(models.Model):
     publication = models.ForeignKey(Publication, on_delete=models.CASCADE, related_name="memberships")
     status = models.CharField(max_length=20, choices=Status.choices)
     evidence_url = models.URLField(max_length=500, blank=True)
+    reference_number = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Its number in the review's list of references. Empty: not known."
+    )
+    page = models.CharField(max_length=20, blank=True, help_text="The page of the review that lists or discusses it.")
     note = models.TextField(blank=True)
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ["publication__key"]

@@ -1,0 +1,5 @@
+"""Curation of the evidence. Importing this package registers everything in it."""
+
+from review.admin import evidence
+
+__all__ = ["evidence"]
