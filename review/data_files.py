@@ -2,11 +2,12 @@
 
 ``studies.csv`` (publication, study) is there only where a study has several reports; any other publication is the one
 report of a study of its own. ``membership.csv`` speaks of the published review; rows about another name it in a
-further column ``review``.
+further column ``review``, and where an entry stands in the review is told in ``reference_number`` and ``page``.
 """
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from review.citation import slugs
 from review.faults import Fault, decode
 from review.kinds import Content, Parsed, Record, tidy
 from review.records import MEMBERSHIP, PUBLICATION, REVIEW, STUDY
-from review.toml_tables import TomlFile
+from review.toml_tables import Table, TomlFile
 
 BIB, STUDIES = "review/data/publications.bib", "review/data/studies.csv"
 REVIEWS, MEMBERS = "review/data/reviews.toml", "review/data/membership.csv"
@@ -29,6 +30,7 @@ _LISTS = {
     "authors", "case_studies", "sources_searched", "discovery_tools", "search_fields", "search_terms",
     "inclusion_criteria",
 }  # fmt: skip
+_MORE_OF_MEMBER = ("review", "reference_number", "page")
 _NUMBERS = {"year", "first_year", "databases", "records_identified", "studies_included"}
 # The order of the file.
 _REVIEW_KEYS = (
@@ -87,13 +89,16 @@ def _bib_fault(entry: bibtex.Entry, attribute: str, reason: str) -> Fault:
     return Fault(BIB, entry.line_of(name), key, reason)
 
 
-def _rows(file: str, text: str, columns: tuple[str, ...], optional: str, parsed: Parsed) -> list[tuple[int, Content]]:
-    """The rows of a CSV file with their lines; its header must be ``columns``, with ``optional`` or without."""
+def _rows(
+    file: str, text: str, columns: tuple[str, ...], optional: tuple[str, ...], parsed: Parsed
+) -> list[tuple[int, Content]]:
+    """The rows of a CSV file with their lines; its header must be ``columns`` and then any of ``optional``."""
     reader = csv.reader(io.StringIO(text), strict=True)
     rows, line = [], 1
     try:
         header = tuple(next(reader, ()))
-        if header not in {columns, (*columns, optional)}:
+        further = header[len(columns) :]
+        if header[: len(columns)] != columns or not set(further) <= set(optional) or len(set(further)) < len(further):
             parsed.faults.append(
                 Fault(file, 1, "", f"the header must be {','.join(columns)}, found {','.join(header)}")
             )
@@ -114,7 +119,7 @@ def _rows(file: str, text: str, columns: tuple[str, ...], optional: str, parsed:
 
 def _read_studies(data: bytes, parsed: Parsed) -> None:
     publications = {record.key: record for record in parsed.of(PUBLICATION)}
-    for line, row in _rows(STUDIES, _text(STUDIES, data, parsed), ("publication", "study"), "", parsed):
+    for line, row in _rows(STUDIES, _text(STUDIES, data, parsed), ("publication", "study"), (), parsed):
         key, study = row["publication"], row["study"]
         if key in publications:
             publications[key].content["study"] = study
@@ -130,6 +135,8 @@ def _read_reviews(data: bytes, parsed: Parsed) -> None:
         for key in _REVIEW_KEYS[1:]:
             reader: Callable[[str], Any] = table.words if key in _LISTS else table.text
             content[key] = (table.whole if key in _NUMBERS else reader)(key)
+        content["screeners"] = table.whole("screeners", 2)
+        content["reported_flow"] = _read_flow(table.table("reported_flow"))
         parsed.records.append(Record(REVIEW, table.text("slug"), content, table.fault))
         table.finish()
     source.top.finish()
@@ -138,19 +145,30 @@ def _read_reviews(data: bytes, parsed: Parsed) -> None:
         parsed.unread.add("review")
 
 
+def _read_flow(table: Table) -> Content:
+    """Counts by the keys of the PRISMA2020 table, and the ``source`` that reports them."""
+    flow: Content = {name: table.whole(name) for name in table.values if name != "source"}
+    return flow | ({"source": table.text("source")} if "source" in table.values else {})
+
+
 def _read_members(data: bytes, parsed: Parsed) -> None:
     published = [record.key for record in parsed.of(REVIEW) if record.content["published"]]
     columns = ("publication", "membership", "evidence_url", "note")
-    for line, row in _rows(MEMBERS, _text(MEMBERS, data, parsed), columns, "review", parsed):
+    for line, row in _rows(MEMBERS, _text(MEMBERS, data, parsed), columns, _MORE_OF_MEMBER, parsed):
         review = row.get("review") or (published[0] if len(published) == 1 else None)
         content = {
             "review": review,
             "publication": row["publication"],
             "status": row["membership"],
             "evidence_url": row["evidence_url"],
+            "page": row.get("page", ""),
             "note": row["note"],
         }
         fault = partial(_member_fault, line, row["publication"])
+        number = row.get("reference_number", "")
+        content["reference_number"] = int(number) if re.fullmatch(r"[0-9]{1,5}", number) else None
+        if number and content["reference_number"] is None:
+            parsed.faults.append(fault("reference_number", f"not a whole number: {number!r}"))
         if review is None and "review" not in parsed.unread:
             parsed.faults.append(fault("review", "names no review, and not just one is published"))
         if row["membership"] == "confirmed" and not row["evidence_url"]:
@@ -182,7 +200,7 @@ def written(contents: Mapping[str, Mapping[str, Content]]) -> dict[str, str]:
     own = slugs(publications)
     joined = [(key, content["study"]) for key, content in sorted(publications.items()) if content["study"] != own[key]]
     tables = [
-        toml_writing.table("[[review]]", {"slug": slug} | {key: _shown(content[key]) for key in _REVIEW_KEYS})
+        toml_writing.table("[[review]]", {"slug": slug} | {key: _shown(content[key]) for key in _REVIEW_KEYS} | _flow(content))
         for slug, content in sorted(reviews.items())
     ]
     files = {
@@ -197,14 +215,23 @@ def _shown(value: Any) -> Any:
     return None if value in ("", []) else value
 
 
+def _flow(content: Content) -> Content:
+    """What is written only where it differs from what a file without it means."""
+    screeners = {} if content["screeners"] == 2 else {"screeners": content["screeners"]}
+    return screeners | ({"reported_flow": content["reported_flow"]} if content["reported_flow"] else {})
+
+
 def _members_text(members: Iterable[Content], published: list[str]) -> str:
     default = published[0] if len(published) == 1 else None
     ordered = sorted(members, key=lambda member: (member["review"] != default, member["review"], member["publication"]))
-    rows = [("publication", "membership", "evidence_url", "note", "review")]
+    rows = []
     for member in ordered:
-        review = "" if member["review"] == default else member["review"]
-        rows.append((member["publication"], member["status"], member["evidence_url"], member["note"], review))
-    return _csv_text(rows if any(row[4] for row in rows[1:]) else [row[:4] for row in rows])
+        more = {"review": "" if member["review"] == default else member["review"], "page": member["page"]}
+        more["reference_number"] = "" if member["reference_number"] is None else str(member["reference_number"])
+        rows.append(((member["publication"], member["status"], member["evidence_url"], member["note"]), more))
+    used = [name for name in _MORE_OF_MEMBER if any(more[name] for _, more in rows)]
+    header = ("publication", "membership", "evidence_url", "note", *used)
+    return _csv_text([header, *((*own, *(more[name] for name in used)) for own, more in rows)])
 
 
 def _csv_text(rows: Iterable[tuple[str, ...]]) -> str:

@@ -17,6 +17,7 @@ REVIEW = Kind(
         "published", "title", "authors", "venue", "year", "arxiv", "doi", "bibtex", "first_year", "last_month",
         "databases", "records_identified", "studies_included", "case_studies", "protocol_source", "sources_searched",
         "discovery_tools", "search_fields", "search_terms", "inclusion_criteria", "screening_tool", "licence_note",
+        "screeners", "reported_flow",
     ),
 )  # fmt: skip
 STUDY = Kind(name="study", model=Study, key="slug", implied=True)
@@ -33,7 +34,7 @@ MEMBERSHIP = Kind(
     name="membership",
     model=Membership,
     key=("review", "publication"),
-    columns=("status", "evidence_url", "note"),
+    columns=("status", "evidence_url", "reference_number", "page", "note"),
     links={"review": "review", "publication": "publication"},
 )
 # Each kind after those that it points at.
