@@ -200,7 +200,7 @@ def written(contents: Mapping[str, Mapping[str, Content]]) -> dict[str, str]:
     own = slugs(publications)
     joined = [(key, content["study"]) for key, content in sorted(publications.items()) if content["study"] != own[key]]
     tables = [
-        toml_writing.table("[[review]]", {"slug": slug} | {key: _shown(content[key]) for key in _REVIEW_KEYS} | _flow(content))
+        toml_writing.table("[[review]]", {"slug": slug} | _review_shown(content))
         for slug, content in sorted(reviews.items())
     ]
     files = {
@@ -215,10 +215,11 @@ def _shown(value: Any) -> Any:
     return None if value in ("", []) else value
 
 
-def _flow(content: Content) -> Content:
-    """What is written only where it differs from what a file without it means."""
+def _review_shown(content: Content) -> Content:
+    """What is written of a review; the last two only where they differ from what a file without them means."""
+    shown = {key: _shown(content[key]) for key in _REVIEW_KEYS}
     screeners = {} if content["screeners"] == 2 else {"screeners": content["screeners"]}
-    return screeners | ({"reported_flow": content["reported_flow"]} if content["reported_flow"] else {})
+    return shown | screeners | ({"reported_flow": content["reported_flow"]} if content["reported_flow"] else {})
 
 
 def _members_text(members: Iterable[Content], published: list[str]) -> str:
