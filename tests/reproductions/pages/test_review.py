@@ -56,7 +56,7 @@ def test_a_case_study_outside_the_catalogue_is_no_error(client, review):
 
 
 def test_only_those_who_may_are_led_to_the_curation_pages(client, review):
-    link = reverse("admin:review_membership_changelist")
+    link = reverse("membership", args=[review.slug])
     assert link not in client.get(reverse("review")).content.decode()
     assert link in signed_in("curator").get(reverse("review")).content.decode()
 
