@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from reproductions.models import Device, Measurement, Remark, Run
 from reproductions.queries import judgements
+from review.admin.curated import Curated
 
 
 class Immutable(admin.ModelAdmin):
@@ -54,7 +55,7 @@ class MeasurementAdmin(Immutable):
 
 
 @admin.register(Remark)
-class RemarkAdmin(admin.ModelAdmin):
+class RemarkAdmin(Curated):
     """A curator's words beside a verdict. Who wrote it, and about which run, is not theirs to choose."""
 
     list_display = ("claim", "text", "author", "written_at")

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from review.admin.curated import Curated
 from review.forms import PublicationForm
 from review.models import Membership, Publication, Review, Study
 
@@ -17,7 +18,7 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Review)
-class ReviewAdmin(admin.ModelAdmin):
+class ReviewAdmin(Curated):
     list_display = ("title", "published", "year", "records_identified", "studies_included")
     list_filter = ("published",)
     search_fields = ("title", "slug", "arxiv", "doi")
@@ -44,7 +45,7 @@ class ReportInline(admin.TabularInline):
 
 
 @admin.register(Study)
-class StudyAdmin(admin.ModelAdmin):
+class StudyAdmin(Curated):
     list_display = ("slug", "reports")
     search_fields = ("slug", "publications__title")
     inlines = (ReportInline,)
@@ -58,7 +59,7 @@ class StudyAdmin(admin.ModelAdmin):
 
 
 @admin.register(Publication)
-class PublicationAdmin(admin.ModelAdmin):
+class PublicationAdmin(Curated):
     form = PublicationForm
     list_display = ("key", "title", "year", "venue", "doi", "arxiv_id")
     list_filter = ("memberships__status", "year", "entry_type")
@@ -74,7 +75,7 @@ class PublicationAdmin(admin.ModelAdmin):
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):
+class MembershipAdmin(Curated):
     list_display = ("publication", "review", "status", "evidence_url")
     list_filter = ("status", "review")
     list_select_related = ("publication", "review")

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from tree_queries.admin import TreeAdmin
 
+from review.admin.curated import Curated
 from techniques.models import (
     CatalogueReport,
     Challenge,
@@ -26,13 +27,13 @@ DEEPEST = 6
 
 
 @admin.register(Source)
-class SourceAdmin(admin.ModelAdmin):
+class SourceAdmin(Curated):
     list_display = ("name", "slug", "url")
     search_fields = ("name", "slug", "url")
 
 
 @admin.register(TechniqueClass, Response, Challenge)
-class LabelAdmin(admin.ModelAdmin):
+class LabelAdmin(Curated):
     list_display = ("name", "slug", "source", "position")
     list_select_related = ("source",)
     search_fields = ("name", "slug", "definition")
@@ -40,7 +41,7 @@ class LabelAdmin(admin.ModelAdmin):
 
 
 @admin.register(Strategy)
-class StrategyAdmin(TreeAdmin):
+class StrategyAdmin(Curated, TreeAdmin):
     list_display = (*TreeAdmin.list_display, "slug", "source")
     list_select_related = ("source",)
     # The tree must not be cut across pages.
@@ -80,7 +81,7 @@ class ClaimInline(admin.TabularInline):
 
 
 @admin.register(Technique)
-class TechniqueAdmin(admin.ModelAdmin):
+class TechniqueAdmin(Curated):
     list_display = ("name", "technique_class", "named", "retraining", "exactness", "wave")
     list_filter = ("technique_class", "named", "retraining", "exactness", "strategies")
     list_select_related = ("technique_class",)
@@ -100,7 +101,7 @@ class TechniqueAdmin(admin.ModelAdmin):
 
 
 @admin.register(Claim)
-class ClaimAdmin(admin.ModelAdmin):
+class ClaimAdmin(Curated):
     list_display = ("slug", "technique", "metric", "kind", "qualifier", "value_low", "value_high", "unit", "hardware")
     list_filter = ("kind", "metric", "qualifier", "technique__technique_class")
     list_select_related = ("technique",)
