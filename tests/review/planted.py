@@ -85,8 +85,8 @@ CHANGES: tuple[tuple[str, Callable[[Entry], bool], Callable[[Fields], Fields]], 
     ("first author and others", lambda e: " and " in dict(e.fields)["author"],
      _then(NO_IDS, _with(author=lambda v: v.split(" and ")[0] + " and others"))),
     ("slip of the pen in the title", lambda e: len(dict(e.fields)["title"]) > 50, _then(NO_IDS, _with(title=_typo))),
-    ("subtitle dropped", lambda e: ":" in dict(e.fields)["title"] and len(dict(e.fields)["title"].split(":")[0].split()) > 3,
-     _then(NO_IDS, _with(title=lambda v: v.split(":")[0]))),
+    ("end of the title dropped", lambda e: len(dict(e.fields)["title"].split()) > 8,
+     _then(NO_IDS, _with(title=lambda v: " ".join(v.split()[:6])))),
     ("year lost", lambda e: True, _then(NO_IDS, _without("year"))),
 )  # fmt: skip
 
