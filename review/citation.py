@@ -3,16 +3,20 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from bibtexparser.middlewares.names import InvalidNameError, parse_single_name_into_parts, split_multiple_persons_names
 from django.utils.text import slugify
 from pylatexenc.latex2text import LatexNodes2Text
+from pylatexenc.latexwalker import LatexWalker, get_default_latex_context_db
 
 VENUES = ("journal", "booktitle", "howpublished")
 _PLAIN = re.compile(r"[^\\{}$~%&`']*")
 # Unescaped, they would end the line, or mark a column of a table.
 _BARE_SIGNS = re.compile(r"(?<!\\)([%&])")
+# Made once: the library would make its table of macros anew for each text.
+_MACROS, _TO_TEXT = get_default_latex_context_db(), LatexNodes2Text(math_mode="verbatim")
 _ARXIV = re.compile(r"(?:arxiv\s*[:.]\s*)?(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v\d+)?", re.IGNORECASE)
 _ARXIV_URL = re.compile(r"https?://(?:\w+\.)?arxiv\.org/(?:abs|pdf|html)/(.+?)(?:\.pdf)?/?(?:[?#].*)?", re.IGNORECASE)
 _DOI_PREFIX = re.compile(r"(?:https?://(?:\w+\.)*doi\.org/|doi:\s*)", re.IGNORECASE)
@@ -21,6 +25,7 @@ _TEXT_TO_LATEX = str.maketrans(
 )
 
 
+@lru_cache(maxsize=4096)
 def decoded(value: str) -> str:
     """``value`` for people: LaTeX accents and commands as characters, braces gone, formulas left in dollars.
 
@@ -28,7 +33,8 @@ def decoded(value: str) -> str:
     """
     if not _PLAIN.fullmatch(value) or "--" in value:
         try:
-            text = LatexNodes2Text(math_mode="verbatim").latex_to_text(_BARE_SIGNS.sub(r"\\\1", value))
+            nodes, _, _ = LatexWalker(_BARE_SIGNS.sub(r"\\\1", value), latex_context=_MACROS).get_latex_nodes()
+            text = _TO_TEXT.nodelist_to_text(nodes)
         except Exception:  # its parser raises many kinds, and a title must be shown all the same
             text = value
         value = text.replace("\u00a0", " ")

@@ -38,9 +38,12 @@ class ImportBatch(models.Model):
         help_text="The search of a review whose hits this file holds; its entries become records to screen.",
     )  # fmt: skip
     state = models.CharField(max_length=10, choices=State.choices, default=State.READING, db_index=True)
-    done = models.PositiveIntegerField(default=0, help_text="How much of the file has been looked at, in characters.")
-    total = models.PositiveIntegerField(default=0, help_text="How long the file is, in characters.")
+    done = models.PositiveIntegerField(default=0, help_text="How many pieces of the file have been looked at.")
+    total = models.PositiveIntegerField(default=0, help_text="How many pieces the file falls into.")
     notes = models.JSONField(default=list, help_text="Warnings about the whole file.")
+    seen = models.BigIntegerField(
+        null=True, blank=True, help_text="The newest change of a publication when the dry run ended."
+    )
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")

@@ -1,0 +1,75 @@
+"""What a curator says of an entry that may be a duplicate. It can be taken back as long as nothing depends on it."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from review.citation import free_slug
+from review.importing.applying import add_records, fill
+from review.importing.batches import Refused
+from review.importing.undoing import reasons_against, remove
+from review.models import ImportBatch, ImportEntry, Publication, Study
+
+Ruling = ImportEntry.Ruling
+
+
+def rule(entry: ImportEntry, ruling: str, user: Any = None) -> ImportEntry:
+    """Rule upon a maybe: ``same`` recognises the publication, ``different`` makes one of its own.
+
+    On a batch that is not applied yet, the ruling is kept and carried out when it is. Raises ``Refused`` for an entry
+    that is no maybe or was ruled upon already.
+    """
+    if ruling not in Ruling.values:
+        raise Refused("Say whether they are the same or different.")
+    with transaction.atomic():
+        entry = ImportEntry.objects.select_for_update(of=("self",)).select_related("batch").get(pk=entry.pk)
+        if entry.outcome != ImportEntry.Outcome.MAYBE:
+            raise Refused("This entry needs no ruling.")
+        if entry.ruling:
+            raise Refused(f"Somebody ruled already: {entry.get_ruling_display()}.")
+        entry.ruling, entry.ruled_by, entry.ruled_at = ruling, user, timezone.now()
+        if entry.batch.state == ImportBatch.State.APPLIED:
+            carry_out(entry, user)
+        entry.save()
+    return entry
+
+
+def carry_out(entry: ImportEntry, user: Any) -> None:
+    """Do what the ruling says, for an entry of an applied batch. The caller saves the entry."""
+    reason = f"ruled {entry.get_ruling_display()}: import {entry.batch_id}"
+    if entry.ruling == Ruling.SAME:
+        entry.publication = Publication.objects.filter(key=entry.duplicate_of).first()
+    else:
+        entry.publication, entry.made = _make(entry, reason, user), True
+    if entry.publication is not None:
+        entry.save()
+        add_records(entry.batch, [entry], reason, user)
+
+
+def _make(entry: ImportEntry, reason: str, user: Any) -> Publication:
+    key, number = entry.key, 1
+    while Publication.objects.filter(key=key).exists():
+        number += 1
+        key = f"{entry.key}-{number}"
+    taken = set(Publication.objects.values_list("slug", flat=True)) | set(Study.objects.values_list("slug", flat=True))
+    row = fill(Publication(key=key, slug=free_slug(key, taken)), entry.entry_type, entry.fields)
+    row.study = Study.objects.create(slug=row.slug)
+    row._change_reason = reason[:100]  # type: ignore[attr-defined]
+    row.save()
+    return row
+
+
+def take_back(entry: ImportEntry, user: Any = None) -> ImportEntry:
+    """The ruling is open again. Raises ``Refused`` where something depends on what it made."""
+    with transaction.atomic():
+        entry = ImportEntry.objects.select_for_update(of=("self",)).select_related("batch").get(pk=entry.pk)
+        if not entry.ruling:
+            raise Refused("Nobody has ruled upon this entry.")
+        if against := reasons_against([entry]):
+            raise Refused(f"This cannot be taken back: {'; '.join(against[:5])}.")
+        remove([entry], f"ruling taken back: import {entry.batch_id}", user)
+        entry.ruling, entry.ruled_by, entry.ruled_at = "", None, None
+        entry.publication, entry.made = None, False
+        entry.save()
+    return entry

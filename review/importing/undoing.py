@@ -1,0 +1,118 @@
+"""Takes an applied batch back, as long as nothing depends on what it made. The history keeps all of it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from review import history
+from review.citation import shown_columns
+from review.importing.applying import CHUNK, fill
+from review.importing.batches import Refused
+from review.importing.planning import merged
+from review.models import ImportBatch, ImportEntry, Publication, Record, Study
+
+State = ImportBatch.State
+
+
+def undo(batch: ImportBatch, user: Any = None) -> ImportBatch:
+    """Restore what the batch changed and remove what it made. Raises ``Refused`` with what depends on it."""
+    with transaction.atomic():
+        batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)
+        if batch.state != State.APPLIED:
+            raise Refused(f"This batch is {batch.get_state_display()}; only an applied one can be undone.")
+        entries = list(batch.entries.select_related("publication"))
+        if against := reasons_against(entries):
+            more = f" and {len(against) - 10} more" if len(against) > 10 else ""
+            raise Refused(f"It cannot be undone, because work depends on it: {'; '.join(against[:10])}{more}.")
+        reason = f"import {batch.pk} undone"
+        _restore([entry for entry in entries if entry.before], reason, user)
+        remove(entries, reason, user)
+        batch.entries.update(publication=None, made=False)
+        batch.state, batch.undone_at, batch.undone_by = State.UNDONE, timezone.now(), user
+        batch.save()
+    return batch
+
+
+def discard(batch: ImportBatch) -> ImportBatch:
+    """A batch that was never applied is put away, with its report. Raises ``Refused`` for any other."""
+    with transaction.atomic():
+        batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)
+        if batch.state not in {State.READING, State.READY, State.FAILED}:
+            raise Refused(f"This batch is {batch.get_state_display()} and cannot be discarded.")
+        batch.state = State.DISCARDED
+        batch.save(update_fields=["state"])
+    return batch
+
+
+def reasons_against(entries: Sequence[ImportEntry]) -> list[str]:
+    """What depends on the publications that ``entries`` made or changed."""
+    made = {entry.publication_id: entry for entry in entries if entry.made and entry.publication_id}
+    own = [entry.pk for entry in entries]
+    found: list[str] = []
+    for chunk in _chunks(list(made)):
+        for relation in Publication._meta.related_objects:
+            if relation.related_model in {ImportEntry, Record} or not relation.field.concrete:
+                continue
+            rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": chunk})
+            for pk in rows.values_list(relation.field.attname, flat=True)[:50]:
+                found.append(f"{made[pk].key} has a {relation.related_model._meta.verbose_name}")
+        others = ImportEntry.objects.filter(publication__in=chunk).exclude(pk__in=own).select_related("batch")
+        found += [f"{made[e.publication_id].key} is met again by {e.batch.file_name}" for e in others[:50]]
+        records = Record.objects.filter(publication__in=chunk).exclude(entry__in=own)
+        found += [f"{record.slug} is a record of it" for record in records[:50]]
+    decided = Record.objects.filter(entry__in=own).exclude(decisions=None, retrieval="").distinct()
+    found += [f"the record {record.slug} has been screened" for record in decided[:50]]
+    repeats = Record.objects.filter(duplicate_of__entry__in=own).exclude(entry__in=own)
+    found += [f"the record {record.slug} is a duplicate of one of its records" for record in repeats[:50]]
+    return found + _edited(entries)
+
+
+def _edited(entries: Iterable[ImportEntry]) -> list[str]:
+    """Publications that were edited after they were made or changed."""
+    found = []
+    for entry in entries:
+        row = entry.publication
+        if row is None or not (entry.made or entry.before):
+            continue
+        before = (entry.before or {}).get("fields", [])
+        if [list(pair) for pair in row.fields] != merged(before, entry.fields) or row.entry_type != entry.entry_type:
+            found.append(f"{row.key} has been edited since")
+    return found
+
+
+def _restore(entries: Sequence[ImportEntry], reason: str, user: Any) -> None:
+    rows = []
+    for entry in entries:
+        if entry.publication and entry.before:
+            rows.append(fill(entry.publication, entry.before["entry_type"], entry.before["fields"]))
+    Publication.objects.bulk_update(rows, ["entry_type", "fields", *shown_columns([])], batch_size=CHUNK)
+    history.record(rows, "~", reason, user=user)
+
+
+def remove(entries: Sequence[ImportEntry], reason: str, user: Any) -> None:
+    """Delete the records of ``entries``, the publications that they made, and studies that are empty then."""
+    own = [entry.pk for entry in entries]
+    gone = [entry.publication for entry in entries if entry.made and entry.publication]
+    for chunk in _chunks(own):
+        records = list(Record.objects.filter(entry__in=chunk))
+        history.record(records, "-", reason, user=user)
+        Record.objects.filter(pk__in=[record.pk for record in records])._raw_delete("default")
+    for rows in _chunks(gone):
+        pks = [row.pk for row in rows]
+        studies = {row.study_id for row in rows}
+        ImportEntry.objects.filter(publication__in=pks).update(publication=None)
+        history.record(rows, "-", reason, user=user)
+        try:
+            Publication.objects.filter(pk__in=pks)._raw_delete("default")
+        except ProtectedError as error:
+            raise Refused(f"It cannot be undone: {error}") from error
+        empty = list(Study.objects.filter(pk__in=studies, publications=None))
+        history.record(empty, "-", reason, user=user)
+        Study.objects.filter(pk__in=[study.pk for study in empty])._raw_delete("default")
+
+
+def _chunks(items: list[Any]) -> Iterable[list[Any]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -1,0 +1,72 @@
+"""``manage.py import_bibtex FILE``: a file of references into the atlas, or a report of what would become of it."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from review.importing import applying, batches, report
+from review.importing.planning import Planner
+from review.importing.reading import read
+from review.models import ImportBatch, ImportEntry
+
+OUTCOMES = ImportEntry.Outcome.values
+
+
+class Command(BaseCommand):
+    """Reads BibTeX, RIS or CSV, told apart by the ending of the file's name."""
+
+    help = "Import a .bib, .ris or .csv file. What was imported can be undone in the admin, under import batches."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The file, and whether to stop before anything is stored."""
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--dry-run", action="store_true", help="say what would become of each entry; store nothing")
+        parser.add_argument("--report", type=Path, help="write a list of {line, key, outcome, reason, duplicate_of}")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Import and report; ends with status 1 when an entry was rejected."""
+        file: Path = options["file"]
+        try:
+            data = file.read_bytes()
+            found = self._planned(file.name, data) if options["dry_run"] else self._applied(file.name, data)
+            if options["report"]:
+                text = json.dumps(list(report.rows(found)), ensure_ascii=False, indent=1)
+                options["report"].write_text(f"{text}\n", encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from error
+        except (batches.Refused, applying.Changed) as error:
+            raise CommandError(str(error)) from error
+        counts = Counter(entry.outcome for entry in found)
+        self.stdout.write(", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES))
+        for entry in found:
+            if entry.outcome == "rejected":
+                self.stderr.write(f"{file.name}:{entry.line}: {entry.key or '(no key)'}: {entry.reason}")
+        if counts["rejected"]:
+            sys.exit(1)
+
+    def _planned(self, name: str, data: bytes) -> list[ImportEntry]:
+        text, notes, kind = batches.opened(name, data)
+        self._notes(notes)
+        planner, found = Planner(), list[ImportEntry]()
+        for one in read(kind, text):
+            if one is not None:
+                found.append(planner.plan(one, len(found) + 1))
+        return found
+
+    def _applied(self, name: str, data: bytes) -> list[ImportEntry]:
+        batch = batches.start(name, data)
+        self._notes(batch.notes)
+        while batch.state == ImportBatch.State.READING:
+            batch = batches.step(batch)
+            self.stderr.write(f"{batch.done} of {batch.total} looked at", ending="\n")
+        applying.apply(batch)
+        return list(batch.entries.order_by("position"))
+
+    def _notes(self, notes: list[str]) -> None:
+        for note in notes:
+            self.stderr.write(note)
