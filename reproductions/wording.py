@@ -2,22 +2,19 @@
 
 from urllib.parse import urlsplit
 
-from techniques.models import Claim
+from techniques.wording import NOT_REPORTED, claimed, exact, metric_words, unit_sign
 
-NOT_REPORTED = "not reported"
+__all__ = [
+    "NOT_REPORTED", "claimed", "duration", "exact", "factor", "host", "interval", "metric_words", "plural", "quantity",
+    "rounded", "unit_sign",
+]  # fmt: skip
 NOT_MEASURED = "not measured"
-_SIGNS = {"x": "×"}
 # The least value that is printed in a unit, what to divide by, and its name.
 _SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
     "s": ((1, 1, "s"), (1e-3, 1e-3, "ms"), (0, 1e-6, "µs")),
     "B": ((2**30, 2**30, "GiB"), (2**20, 2**20, "MiB"), (2**10, 2**10, "KiB"), (0, 1, "B")),
 }
 _SCALES["bytes"] = _SCALES["B"]
-
-
-def exact(value: float) -> str:
-    """A reported value with every digit that was reported: 1234.5 reads ``1,234.5``."""
-    return f"{value:,.10g}"
 
 
 def rounded(value: float | None) -> str:
@@ -59,29 +56,6 @@ def interval(low: float | None, high: float | None, unit: str) -> str:
         if abs(high) >= least:
             return f"{rounded(low / divisor)} to {rounded(high / divisor)} {name}"
     return f"{rounded(low)} to {rounded(high)} {unit_sign(unit)}".rstrip()
-
-
-def unit_sign(unit: str) -> str:
-    """The unit as it is printed: x reads ×."""
-    return _SIGNS.get(unit, unit)
-
-
-def claimed(claim: Claim) -> str:
-    """The figure of a claim as the paper put it: ``up to 18 ×``, ``1.4 to 3.5 ×``, ``over 55 %``."""
-    ends = [value for value in (claim.value_low, claim.value_high) if value is not None]
-    if not ends:
-        return NOT_REPORTED
-    figure = " to ".join(exact(value) for value in dict.fromkeys(ends))
-    return " ".join(part for part in (_qualifier(claim), figure, unit_sign(claim.unit)) if part)
-
-
-def _qualifier(claim: Claim) -> str:
-    return claim.get_qualifier_display() if claim.qualifier else ""
-
-
-def metric_words(metric: str) -> str:
-    """A metric's name as words: ``training_time`` reads ``training time``."""
-    return metric.replace("_", " ")
 
 
 def duration(seconds: float | None) -> str:

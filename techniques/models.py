@@ -3,13 +3,14 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.urls import reverse
 from simple_history.models import HistoricalRecords
 from tree_queries.models import TreeNode
 
 from review.models import Addressed, Publication, WithLists
-from techniques import conditions
+from techniques import claim_rules, conditions
 
 
 class Source(models.Model):
@@ -263,6 +264,15 @@ class Claim(WithLists):
     def get_absolute_url(self) -> str:
         """The claim stands on its technique's page."""
         return f"{self.technique.get_absolute_url()}#{self.slug}"
+
+    def clean(self) -> None:
+        """Refuse words, units and numbers that do not agree; the rules are those of the files."""
+        super().clean()
+        faults: dict[str, list[str]] = {}
+        for name, reason in (*claim_rules.column_faults(vars(self)), *claim_rules.faults(vars(self))):
+            faults.setdefault(name, []).append(reason)
+        if faults:
+            raise ValidationError(faults)
 
     def _gain(self, value: float | None) -> float | None:
         # Overheads and sparsities are in x or % too, but a larger one is no gain.

@@ -12,12 +12,11 @@ from review import toml_writing
 from review.faults import Fault, decode
 from review.kinds import Content, Parsed, Record, tidy
 from review.toml_tables import Table, TomlFile
-from techniques import conditions
+from techniques import claim_rules, conditions
 from techniques.records import CLAIM, TECHNIQUE
+from techniques.vocabulary import HARDWARE, SAVES
 
 CATALOGUE = "techniques/catalogue"
-HARDWARE = ("any", "gpu", "multi-gpu", "tpu", "fpga", "asic", "cpu", "ssd", "cluster")
-SAVES = ("compute", "memory", "communication", "energy", "money", "latency")
 SIDES = ("speed", "memory", "accuracy")
 TOLERANCE, WAVE = 0.1, 9
 _TRADEOFF = ("retraining", "retraining_text", "exactness", "hardware", "hardware_text", "saves")
@@ -132,11 +131,8 @@ def _claim(technique: str, table: Table) -> Record:
         "like_for_like": like,
         "tolerance": table.number("tolerance", TOLERANCE),
     }
-    low, high = content["value_low"], content["value_high"]
-    if low is not None and high is not None and low > high:
-        table.refuse("value_low", f"{low} is above value_high, {high}")
-    if not 0 <= content["tolerance"] < 1:
-        table.refuse("tolerance", "a share from 0 to below 1; 0.1 is 10 %")
+    for key, reason in claim_rules.faults(content):
+        table.refuse(key, reason)
     slug = table.text("id")
     table.finish()
     return Record(CLAIM, slug, content, lambda attribute, reason: table.fault(_claim_key(attribute), reason))
