@@ -6,12 +6,30 @@ from django.db import transaction
 from django.utils import timezone
 
 from review.citation import free_slug
-from review.importing.applying import add_records, fill
+from review.importing.applying import Changed, add_records, apply, fill
 from review.importing.batches import Refused
 from review.importing.undoing import reasons_against, remove
 from review.models import ImportBatch, ImportEntry, Publication, Study
 
 Ruling = ImportEntry.Ruling
+
+
+def confirm(batch: ImportBatch, user: Any = None) -> ImportBatch:
+    """Apply a batch, and with it what was ruled while it waited. Raises as ``applying.apply`` does."""
+    changed: Changed | None = None
+    with transaction.atomic():
+        try:
+            batch = apply(batch, user)
+        except Changed as error:
+            changed = error  # after the end of the transaction: the new plan is to be kept
+        else:
+            ruled = batch.entries.filter(outcome=ImportEntry.Outcome.MAYBE).exclude(ruling="")
+            for entry in ruled.select_related("batch"):
+                carry_out(entry, user)
+                entry.save()
+    if changed:
+        raise changed
+    return batch
 
 
 def rule(entry: ImportEntry, ruling: str, user: Any = None) -> ImportEntry:

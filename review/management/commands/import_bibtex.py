@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from review.importing import applying, batches, report
+from review.importing import applying, batches, report, ruling
 from review.importing.planning import Planner
 from review.importing.reading import read
 from review.models import ImportBatch, ImportEntry
@@ -64,7 +64,7 @@ class Command(BaseCommand):
         while batch.state == ImportBatch.State.READING:
             batch = batches.step(batch)
             self.stderr.write(f"{batch.done} of {batch.total} looked at", ending="\n")
-        applying.apply(batch)
+        ruling.confirm(batch)
         return list(batch.entries.order_by("position"))
 
     def _notes(self, notes: list[str]) -> None:
