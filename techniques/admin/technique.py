@@ -1,0 +1,67 @@
+"""Curation of techniques: labels, trade-off card, article, publications, relations and claims in one page."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+
+from review.admin.curated import Curated
+from techniques.admin.claims import ClaimInline
+from techniques.admin.fields import WordsField
+from techniques.models import Technique, TechniquePublication, TechniqueRelation
+from techniques.tradeoff import HARDWARE as NAMES
+from techniques.vocabulary import HARDWARE, SAVES
+
+
+class TechniqueForm(forms.ModelForm[Technique]):
+    """Lists of words are ticked, never typed."""
+
+    hardware = WordsField(words=HARDWARE, names=NAMES, required=False, help_text="What it needs. None: not reported.")
+    saves = WordsField(words=SAVES, required=False, help_text="What it saves. None: not reported.")
+    official_code = forms.URLField(
+        max_length=500, required=False, assume_scheme="https", help_text="The authors’ own code; empty: not reported."
+    )
+
+    class Meta:
+        model = Technique
+        fields = ("hardware", "saves", "official_code")  # the admin asks for the rest by its fieldsets
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            if isinstance(field, WordsField):
+                field.stored(list(getattr(self.instance, name) or []))
+
+
+class PublicationInline(admin.TabularInline):
+    model = TechniquePublication
+    extra = 0
+    autocomplete_fields = ("publication",)
+
+
+class RelationInline(admin.TabularInline):
+    model = TechniqueRelation
+    fk_name = "technique"
+    extra = 0
+    autocomplete_fields = ("other",)
+
+
+@admin.register(Technique)
+class TechniqueAdmin(Curated):
+    form = TechniqueForm
+    list_display = ("name", "technique_class", "named", "retraining", "exactness", "wave")
+    list_filter = ("technique_class", "named", "retraining", "exactness", "strategies")
+    list_select_related = ("technique_class",)
+    search_fields = ("name", "slug", "idea")
+    prepopulated_fields = {"slug": ("name",)}
+    autocomplete_fields = ("technique_class", "strategies", "responses", "challenges")
+    inlines = (PublicationInline, RelationInline, ClaimInline)
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "idea", "technique_class", "strategies", "responses", "challenges",
+                           "named")}),
+        ("Trade-off card", {"fields": (
+            ("speed_effect", "speed_text"), ("memory_effect", "memory_text"), ("accuracy_effect", "accuracy_text"),
+            ("retraining", "retraining_text"), "exactness", "hardware", "hardware_text", "saves")}),
+        ("Article", {"fields": ("article", "note")}),
+        ("Implementation", {"fields": ("implementation", "official_code", "wave")}),
+    )  # fmt: skip
