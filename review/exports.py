@@ -68,7 +68,14 @@ def _cell(value: Any) -> Any:
 
 def json_pieces(rows: Iterable[dict[str, Any]], name: str) -> Iterator[str]:
     """A JSON object whose one member ``name`` is the list of ``rows``, one a line."""
-    yield f'{{"{name}": ['
+    yield f'{{"{name}": '
+    yield from json_list(rows)
+    yield "}\n"
+
+
+def json_list(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A JSON list of ``rows``, one a line."""
+    yield "["
     for number, row in enumerate(rows):
         yield (",\n" if number else "\n") + json.dumps(row, ensure_ascii=False)
-    yield "\n]}\n"
+    yield "\n]\n"

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from reproductions.queries import publications as reading
-from review import charts, exports
+from review import apa, charts, csl, exports, ris
 from review.models import Publication
 
 PAGE_LENGTH = 100
@@ -35,6 +35,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "publication": publication,
         "others": reading.other_reports(publication),
         "bibtex": "".join(exports.bibtex([publication])),
+        "apa": apa.reference(publication),
         "thumb": reading.only_class(publication),
     }
     return render(request, "pages/publication.html", context)
@@ -50,6 +51,30 @@ def one_as_bibtex(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """One publication as a BibTeX file."""
     publication = get_object_or_404(Publication, slug=slug)
     return _file(exports.bibtex([publication]), "application/x-bibtex", f"{slug}.bib")
+
+
+def as_ris(request: HttpRequest) -> StreamingHttpResponse:
+    """The selection as RIS."""
+    rows = reading.streamed(reading.listing(request.GET).rows)
+    return _file(ris.pieces(rows), "application/x-research-info-systems", "publications.ris")
+
+
+def as_csl(request: HttpRequest) -> StreamingHttpResponse:
+    """The selection as CSL-JSON."""
+    rows = reading.streamed(reading.listing(request.GET).rows)
+    return _file(csl.pieces(rows), "application/vnd.citationstyles.csl+json", "publications.csl.json")
+
+
+def one_as_ris(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    """One publication as a RIS file."""
+    publication = get_object_or_404(Publication, slug=slug)
+    return _file(ris.pieces([publication]), "application/x-research-info-systems", f"{slug}.ris")
+
+
+def one_as_csl(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    """One publication as a CSL-JSON file."""
+    publication = get_object_or_404(Publication, slug=slug)
+    return _file(csl.pieces([publication]), "application/vnd.citationstyles.csl+json", f"{slug}.csl.json")
 
 
 def as_csv(request: HttpRequest) -> StreamingHttpResponse:
