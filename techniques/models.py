@@ -1,10 +1,10 @@
 """The knowledge: the taxonomy, the techniques in it and the claims that papers make for them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.urls import reverse
 from simple_history.models import HistoricalRecords
 from tree_queries.models import TreeNode
@@ -83,6 +83,19 @@ class Strategy(TreeNode, Addressed):  # type: ignore[django-manager-missing]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Refuses to close a circle, whoever moved what meanwhile: the tree is held while it is looked at."""
+        with transaction.atomic():
+            if self.pk and self.parent_id:
+                held = Strategy.objects.select_for_update().order_by("pk")
+                parents = dict(held.values_list("pk", "parent_id"))
+                above: int | None = self.parent_id
+                while above is not None:
+                    if above == self.pk:
+                        raise ValidationError({"parent": "A strategy cannot stand below itself."})
+                    above = parents.get(above)
+            super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         """The page of the strategy."""
