@@ -17,6 +17,7 @@ from reproductions.pages import (
     technique,
     techniques,
 )
+from review.pages import checklist, flow
 
 urlpatterns: list[URLPattern] = [
     path("", home.show, name="home"),
@@ -48,6 +49,11 @@ urlpatterns: list[URLPattern] = [
     path("publications.json", publications.as_json, name="publications-json"),
     path("review/", review.published, name="review"),
     path("review/<slug:slug>/", review.show, name="review-other"),
+    path("review/<slug:slug>/flow.csv", flow.as_csv, name="review-flow-csv"),
+    path("review/<slug:slug>/flow/<slug:name>/", flow.box, name="review-flow-box"),
+    path("review/<slug:slug>/checklist/", checklist.show, name="review-checklist"),
+    path("review/<slug:slug>/checklist.csv", checklist.as_csv, name="review-checklist-csv"),
+    path("review/<slug:slug>/checklist.md", checklist.as_markdown, name="review-checklist-md"),
     path("search/", search.show, name="search"),
     path("healthz", health.show, name="healthz"),
     path("claims/", claims.index, name="claims"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from review.models import Membership, Review
-from review.prisma import databases, window
+from review.prisma.reported import databases, window
 
 ABSTRACT = "abstract"
 SECOND_HAND = "second-hand"

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from review.pages import duplicates, membership
+from review.pages import checklist, duplicates, flow, membership
 
 urlpatterns: list[URLPattern] = [
     path("duplicates/", duplicates.queue, name="duplicates"),
@@ -12,4 +12,6 @@ urlpatterns: list[URLPattern] = [
     path("membership/<slug:slug>/", membership.ledger, name="membership"),
     path("membership/<slug:slug>/reconcile/", membership.reconcile, name="membership-reconcile"),
     path("membership/<slug:slug>/<int:publication>/", membership.settle, name="membership-settle"),
+    path("flow/<slug:slug>/", flow.upload, name="flow-import"),
+    path("checklist/<slug:slug>/<str:item>/", checklist.answer, name="checklist-answer"),
 ]

@@ -5,8 +5,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from reproductions.queries import review as reading
-from review import prisma, queries
+from review import queries
 from review.models import Review
+from review.prisma import flow_of
+from review.prisma.layout import drawings
 
 PAGE_LENGTH = 100
 
@@ -23,10 +25,12 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, review: Review) -> HttpResponse:
+    flow = flow_of(review)
     context = {
         "review": review,
+        "flow": flow,
+        "drawings": drawings(flow),
         "facts": list(queries.protocol(review)),
-        "stages": prisma.flow(review),
         "counts": queries.membership_counts(review),
         "page": Paginator(reading.ledger(review), PAGE_LENGTH).get_page(request.GET.get("page")),
         "cases": reading.case_studies(review),

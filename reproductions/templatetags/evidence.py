@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from django import template
 
 from review.models import Publication
+from review.prisma import places
 
 register = template.Library()
 
@@ -19,6 +20,12 @@ def by_line(authors: Sequence[str]) -> str:
     if len(families) < 3:
         return " and ".join(families)
     return f"{families[0]} and {len(families) - 1} others"
+
+
+@register.filter
+def standing(place: str) -> str:
+    """Where a record stands in the flow, in words."""
+    return places.WORDS[place]
 
 
 @register.filter

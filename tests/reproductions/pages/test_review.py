@@ -27,12 +27,15 @@ def review():
 
 def test_flow_has_the_two_reported_numbers_and_no_other(client, review):
     body = client.get(reverse("review")).content.decode()
-    drawing = body[body.index('<figure class="fig prisma"') : body.index("</figure>")]
-    assert re.findall(r'class="big"[^>]*>([^<]*)<', drawing) == ["983", "65"]
-    assert drawing.count("not reported") == 7
-    assert drawing.count("box soft") == 7
-    table = body[body.index('id="prisma-table"') :]
-    assert table[: table.index("</table>")].count("not reported") == 7
+    figure = body[body.index('<figure class="fig prisma"') : body.index("</figure>")]
+    for room in ("wide", "narrow"):
+        drawing = figure[figure.index(f'<svg class="{room}"') :].split('<svg class="narrow"')[room == "narrow"]
+        assert re.findall(r'class="big"[^>]*>([^<]*)<', drawing) == ["983", "65"]
+        assert drawing.count(">not reported<") == 7
+        assert drawing.count("box soft") == 7
+        assert drawing.count("<a ") == 9
+    steps = body[body.index('id="prisma-steps"') :]
+    assert steps[: steps.index("</details>")].count("not reported") == 7
 
 
 def test_ledger_shows_the_confirmed_first_with_their_evidence(client, review):
