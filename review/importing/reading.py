@@ -95,7 +95,7 @@ def _blank_lines(text: str) -> int:
 
 def _cut_csv(text: str) -> Iterator[tuple[int, str]]:
     """Rows; a quoted cell may hold line ends. What no CSV reader can cut is one piece to the end."""
-    lines = text.splitlines(keepends=True)
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)  # line ends as everywhere else, not those of Unicode
     reader = csv.reader(iter(lines), strict=True)
     done = 0
     while done < len(lines):

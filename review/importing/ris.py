@@ -62,7 +62,8 @@ def _tags(text: str) -> dict[str, list[str]]:
     if len(records) != 1:
         return {}
     record = dict(records[0])
-    found = {tag: list(map(str, values)) for tag, values in record.pop("unknown_tag", {}).items()}
+    # Text without a tag is filed under none.
+    found = {str(tag or "text"): list(map(str, values)) for tag, values in record.pop("unknown_tag", {}).items()}
     for name, value in record.items():
         if tag := _TAG_OF.get(name):
             found[tag] = [str(one) for one in value] if isinstance(value, list) else [str(value)]
