@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from review.pages import checklist, duplicates, flow, membership
+from review.pages import checklist, duplicates, flow, membership, screening
 
 urlpatterns: list[URLPattern] = [
     path("duplicates/", duplicates.queue, name="duplicates"),
@@ -12,6 +12,14 @@ urlpatterns: list[URLPattern] = [
     path("membership/<slug:slug>/", membership.ledger, name="membership"),
     path("membership/<slug:slug>/reconcile/", membership.reconcile, name="membership-reconcile"),
     path("membership/<slug:slug>/<int:publication>/", membership.settle, name="membership-settle"),
+    path("screening/", screening.index, name="screening"),
+    path("screening/begin/", screening.begin, name="screening-begin"),
+    path("screening/<slug:slug>/", screening.overview, name="screening-review"),
+    path("screening/<slug:slug>/retrieval/", screening.retrieval, name="screening-retrieval"),
+    path("screening/<slug:slug>/conflicts/", screening.conflicts, name="screening-conflicts"),
+    path("screening/<slug:slug>/read/<str:stage>/", screening.read, name="screening-read"),
+    path("screening/<slug:slug>/read/<str:stage>/decide/", screening.decide, name="screening-decide"),
+    path("screening/<slug:slug>/read/<str:stage>/back/", screening.take_back, name="screening-take-back"),
     path("flow/<slug:slug>/", flow.upload, name="flow-import"),
     path("checklist/<slug:slug>/<str:item>/", checklist.answer, name="checklist-answer"),
 ]

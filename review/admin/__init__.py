@@ -1,5 +1,5 @@
 """Curation of the evidence. Importing this package registers everything in it."""
 
-from review.admin import evidence, imports
+from review.admin import evidence, imports, screening
 
-__all__ = ["evidence", "imports"]
+__all__ = ["evidence", "imports", "screening"]

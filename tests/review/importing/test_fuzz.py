@@ -11,7 +11,7 @@ from review.importing.reading import read
 from tests.review.planted import BIB
 
 pytestmark = pytest.mark.django_db
-PIECES = (
+PIECES = (  # noqa: SIM905 - a list of literals would be a line each
     '@article{a,|@misc{b, title = {T}}\n|@string{s = {x}}\n|title = {T},|{|}|"|#|=|,|\n|\\|\x00|\ufeff|%|$|'
     'TY  - JOUR\n|TI  - t\n|ER  - \n|title,year\n|"a,b",2020\n'
 ).split("|")

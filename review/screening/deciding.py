@@ -1,0 +1,111 @@
+"""Decisions of screeners, their resolution, and the retrieval of reports: each in one transaction."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from review.models import Criterion, Decision, Record, Stage, Verdict
+from review.prisma.places import placed
+from review.screening.work import WAITS, conflicts
+
+RETRIEVALS = (Record.Retrieval.SOUGHT, Record.Retrieval.RETRIEVED, Record.Retrieval.NOT_RETRIEVED)
+
+
+class Refused(Exception):
+    """A decision that cannot stand; the text says why and what to do."""
+
+
+def decide(record: int, stage: str, verdict: str, user: Any, reason: str = "", note: str = "") -> Decision:
+    """What ``user`` says of a record at a stage. An exclusion needs a reason, which is a criterion of the review.
+
+    Raises ``Refused`` where the record waits for no decision of theirs.
+    """
+    with transaction.atomic():
+        row = _locked(record)
+        _check_stage(row, stage)
+        said = list(row.decisions.filter(stage=stage, final=False).values_list("screener", flat=True))
+        if user.get_username() in said:
+            raise Refused("You have decided this record already.")
+        if len(said) >= row.review.screeners:
+            raise Refused("All who were to decide this record have done so.")
+        return _save(row, stage, verdict, user, reason, note, final=False)
+
+
+def resolve(record: int, stage: str, verdict: str, user: Any, reason: str = "", note: str = "") -> Decision:
+    """Settle a conflict of two screeners. Raises ``Refused`` where there is none."""
+    with transaction.atomic():
+        row = _locked(record)
+        if not conflicts(row.review, _stage(stage)).filter(pk=row.pk).exists():
+            raise Refused("This record is in no conflict: somebody may have resolved it.")
+        return _save(row, stage, verdict, user, reason, note, final=True)
+
+
+def take_back(decision: Decision, user: Any) -> None:
+    """Take one's own decision back, while the blind holds: afterwards it is for a resolution to settle."""
+    with transaction.atomic():
+        row = _locked(decision.record_id)
+        own = row.decisions.filter(pk=decision.pk, screener=user.get_username(), final=False).first()
+        if own is None:
+            raise Refused("This decision is not there any more.")
+        others = row.decisions.filter(stage=own.stage).exclude(pk=own.pk)
+        later = row.decisions.filter(stage=Stage.FULL_TEXT).exists() and own.stage == Stage.ABSTRACT
+        if others.exists() or later or (row.retrieval and own.stage == Stage.ABSTRACT):
+            raise Refused("It cannot be taken back any more: another decision rests on it, or stands beside it.")
+        own._change_reason = "taken back"  # type: ignore[attr-defined]
+        own.delete()
+
+
+def retrieve(record: int, retrieval: str, user: Any, note: str = "") -> Record:
+    """Say whether a report was sought, got, or cannot be got. Raises ``Refused`` where it is not the time."""
+    with transaction.atomic():
+        row = _locked(record)
+        if retrieval not in RETRIEVALS:
+            raise Refused("Say whether the report was sought, retrieved or not retrieved.")
+        place = placed(row.review).values_list("place", flat=True).get(pk=row.pk)
+        if place not in {"waiting-sought", "waiting-retrieval", "not-retrieved", "waiting-assessment"}:
+            raise Refused("The report of this record is not to be got now.")
+        if row.decisions.filter(stage=Stage.FULL_TEXT).exists():
+            raise Refused("This report has been read already.")
+        row.retrieval, row.retrieval_note = retrieval, note[:300]
+        row.save()
+    return row
+
+
+def _locked(record: int) -> Record:
+    row = Record.objects.select_for_update(of=("self",)).select_related("review").filter(pk=record).first()
+    if row is None:
+        raise Refused("This record is not there any more.")
+    return row
+
+
+def _stage(stage: str) -> str:
+    if stage not in Stage.values:
+        raise Refused("There are two stages: title and abstract, and full text.")
+    return stage
+
+
+def _check_stage(row: Record, stage: str) -> None:
+    place = placed(row.review).values_list("place", flat=True).get(pk=row.pk)
+    if place != WAITS[_stage(stage)]:
+        raise Refused("This record waits for no decision at this stage.")
+
+
+def _save(row: Record, stage: str, verdict: str, user: Any, reason: str, note: str, final: bool) -> Decision:
+    if verdict not in Verdict.values:
+        raise Refused("Include or exclude: nothing was chosen.")
+    criterion = row.review.criteria.filter(slug=reason, kind=Criterion.Kind.EXCLUSION).first()
+    if verdict == Verdict.EXCLUDE and criterion is None:
+        raise Refused("An exclusion needs one of the review's reasons.")
+    name = user.get_username()
+    decision = Decision(
+        record=row, stage=stage, screener=name, user=user, final=final, verdict=verdict,
+        reason=criterion if verdict == Verdict.EXCLUDE else None, note=note.replace("\0", "")[:4000],
+        decided_at=timezone.now(), slug=f"{row.slug}-{stage}-{'final' if final else name}"[:300],
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            decision.save()
+    except IntegrityError as error:
+        raise Refused("Somebody was faster: this record has been decided.") from error
+    return decision

@@ -1,0 +1,131 @@
+"""What there is to screen, and how far it has come. Before all have decided, nobody reads another's verdict."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Mod
+
+from review.models import Criterion, Decision, Record, Review, Stage
+from review.prisma.places import placed
+from review.screening.agreement import Agreement, agreement
+
+WAITS = {Stage.ABSTRACT.value: "waiting-screening", Stage.FULL_TEXT.value: "waiting-assessment"}
+_PRIME, _STEP, _TURN = 1_000_003, 618_035, 314_159  # without a common factor: a place of its own for each record
+
+
+def to_read(review: Review, stage: str, screener: str, seed: int) -> QuerySet[Record]:
+    """The records that this screener has still to decide at a stage, in an order of their own that stays the same."""
+    own = Decision.objects.filter(record=OuterRef("pk"), stage=stage, final=False)
+    said = Count("decisions", filter=Q(decisions__stage=stage, decisions__final=False))
+    rows = placed(review).filter(~Exists(own.filter(screener=screener)), place=WAITS[stage])
+    rows = rows.annotate(said=said).filter(said__lt=review.screeners)
+    return rows.order_by(Mod(F("pk") * _STEP + seed * _TURN, _PRIME), "pk").select_related("publication", "search")
+
+
+def conflicts(review: Review, stage: str) -> QuerySet[Record]:
+    """The records on which all have decided, unlike, and that nobody has resolved."""
+    final = Decision.objects.filter(record=OuterRef("pk"), stage=stage, final=True)
+    of_stage = Q(decisions__stage=stage, decisions__final=False)
+    rows = review.records.filter(~Exists(final), removal="").annotate(
+        said=Count("decisions", filter=of_stage),
+        kinds=Count("decisions__verdict", filter=of_stage, distinct=True),
+    )
+    return rows.filter(said__gte=review.screeners, kinds__gt=1).select_related("publication", "search").order_by("pk")
+
+
+def decisions_of(records: Sequence[Record], stage: str) -> dict[int, list[Decision]]:
+    """What was said of records whose blind has been lifted: record → decisions. One query."""
+    found: dict[int, list[Decision]] = defaultdict(list)
+    rows = Decision.objects.filter(record__in=[record.pk for record in records], stage=stage)
+    for decision in rows.select_related("reason").order_by("pk"):
+        found[decision.record_id].append(decision)
+    return found
+
+
+def to_retrieve(review: Review) -> QuerySet[Record]:
+    """The records whose report is still to be got."""
+    rows = placed(review).filter(place__in=("waiting-sought", "waiting-retrieval"))
+    return rows.select_related("publication").order_by("pk")
+
+
+def reasons(review: Review) -> list[Criterion]:
+    """The criteria of exclusion, in the order of their keys."""
+    return list(review.criteria.filter(kind=Criterion.Kind.EXCLUSION))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stage: how many records it has, how many are settled, wait, or are in conflict, and what this screener did."""
+
+    stage: str
+    name: str
+    settled: int
+    waiting: int
+    conflicts: int
+    own: int
+    left: int
+
+    @property
+    def total(self) -> int:
+        """All records that have come to this stage."""
+        return self.settled + self.waiting
+
+
+def progress(review: Review, screener: str) -> list[Progress]:
+    """Both stages. A fixed number of queries."""
+    places = dict(placed(review).order_by().values_list("place").annotate(n=Count("pk")))
+    later = sum(n for place, n in places.items() if place not in {"removed", "waiting-screening"})
+    judged = {Stage.ABSTRACT: later, Stage.FULL_TEXT: places.get("reports-excluded", 0) + places.get("included", 0)}
+    own = dict(
+        Decision.objects.filter(record__review=review, screener=screener, final=False)
+        .order_by()
+        .values_list("stage")
+        .annotate(n=Count("pk"))
+    )
+    return [
+        Progress(
+            stage.value,
+            stage.label,
+            judged[stage],
+            places.get(WAITS[stage.value], 0),
+            conflicts(review, stage).count(),
+            own.get(stage.value, 0),
+            to_read(review, stage, screener, 0).count(),
+        )
+        for stage in Stage
+    ]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How two screeners agree at a stage."""
+
+    stage: str
+    names: tuple[str, str]
+    found: Agreement
+
+
+def agreements(review: Review) -> list[Pair]:
+    """Every pair of screeners who decided the same records, at each stage. Records that only one decided stay out."""
+    said: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
+    rows = Decision.objects.filter(record__review=review, final=False).order_by("pk")
+    for stage, record, screener, verdict in rows.values_list("stage", "record_id", "screener", "verdict"):
+        said[stage, record][screener] = verdict
+    verdicts: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
+    for (stage, _), one in said.items():
+        for first, second in combinations(sorted(one), 2):
+            verdicts[stage, first, second].append((one[first], one[second]))
+    return [
+        Pair(Stage(stage).label, (first, second), agreement(pairs))
+        for (stage, first, second), pairs in sorted(verdicts.items())
+    ]
+
+
+def last_of(review: Review, stage: str, screener: str) -> Decision | None:
+    """The newest decision of this screener that can still be taken back; see ``deciding.take_back``."""
+    rows: Any = Decision.objects.filter(record__review=review, stage=stage, screener=screener, final=False)
+    return rows.select_related("record").order_by("-decided_at", "-pk").first()
