@@ -7,6 +7,12 @@ from django.apps import apps
 from django.db.models import Model
 from django.utils import timezone
 
+# What the history says of a change that a load made.
+LOADED = "loaded from the catalogue's files"
+# What it says of a record that was there before it.
+BEGAN = "as it stood when history began"
+LONGEST_REASON = 100
+
 
 def record(rows: Sequence[Model], change: str, reason: str, many: Iterable[str] = (), user: Any = None) -> None:
     """A row of history for each of ``rows``, which are of one model and stand in the database already.
@@ -23,7 +29,7 @@ def record(rows: Sequence[Model], change: str, reason: str, many: Iterable[str] 
             model(
                 history_date=now,
                 history_type=change,
-                history_change_reason=reason,
+                history_change_reason=reason[:LONGEST_REASON],
                 history_user=user,
                 **{field.attname: getattr(row, field.attname) for field in model.tracked_fields},
             )
@@ -51,4 +57,38 @@ def _record_many(rows: Sequence[Model], made: Sequence[Any], name: str) -> None:
             )
             for one in through
         ]
+    )
+
+
+def begin(models: Any, app_label: str) -> None:
+    """A first row of history for each record of an app that has none; for migrations, whose ``models`` it is given.
+
+    In batches; nothing is written where every record has its history, so a fresh database costs one query a model.
+    """
+    now = timezone.now()
+    for model in models.get_app_config(app_label).get_models():
+        try:
+            history = models.get_model(app_label, f"Historical{model.__name__}")
+        except LookupError:
+            continue
+        columns = [column.attname for column in model._meta.concrete_fields]
+        known = {"history_date": now, "history_type": "+", "history_change_reason": BEGAN}
+        found = model.objects.exclude(pk__in=history.objects.values(model._meta.pk.name)).order_by("pk")
+        rows = [history(**known, **row) for row in found.values(*columns).iterator(chunk_size=500)]
+        made = history.objects.bulk_create(rows, batch_size=500)
+        for field in model._meta.many_to_many:
+            _begin_many(models, app_label, model, field, made)
+
+
+def _begin_many(models: Any, app_label: str, model: Any, field: Any, made: Sequence[Any]) -> None:
+    try:
+        kept = models.get_model(app_label, f"Historical{model.__name__}_{field.name}")
+    except LookupError:
+        return
+    history_of = {one.id: one.pk for one in made}
+    owner, target = f"{field.m2m_field_name()}_id", f"{field.m2m_reverse_field_name()}_id"
+    pairs = field.remote_field.through.objects.values("id", owner, target)
+    kept.objects.bulk_create(
+        [kept(**pair, history_id=history_of[pair[owner]]) for pair in pairs if pair[owner] in history_of],
+        batch_size=500,
     )

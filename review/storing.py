@@ -9,9 +9,6 @@ from review import history
 from review.citation import free_slug
 from review.kinds import Content, Kind, Rows, tidy
 
-# What the history says of a change that a load made.
-LOADED = "loaded from the catalogue's files"
-
 
 class Store:
     """The records of some kinds. ``contents`` (kind → key → content) is what the site holds when ``read`` is called."""
@@ -84,13 +81,13 @@ class Store:
                 self._imply(self.kinds[to], {key for key in wanted if not self.has(to, key)})
         made, changed = self._create(kind, dict(create)), self._update(kind, update)
         self._write_lists(kind, {**create, **update}, update)
-        history.record(made, "+", LOADED, kind.many)
-        history.record(changed, "~", LOADED, kind.many)
+        history.record(made, "+", history.LOADED, kind.many)
+        history.record(changed, "~", history.LOADED, kind.many)
 
     def _imply(self, kind: Kind, keys: set[str]) -> None:
         made = kind.model._base_manager.bulk_create([kind.model(**{str(kind.key): key}) for key in sorted(keys)])
         self._remember(kind, zip(sorted(keys), made, strict=True))
-        history.record(made, "+", LOADED)
+        history.record(made, "+", history.LOADED)
 
     def _remember(self, kind: Kind, made: Iterable[tuple[str, Model]]) -> None:
         for key, instance in made:
@@ -159,14 +156,14 @@ class Store:
         for name, rows in kind.rows.items():
             if changed:
                 old = rows.model._base_manager.filter(**{f"{rows.owner}_id__in": changed})
-                history.record(list(old), "-", LOADED)
+                history.record(list(old), "-", history.LOADED)
                 old._raw_delete(old.db)  # the history has them already, one row each
             made = rows.model._base_manager.bulk_create(
                 self._child(rows, owners[key], position, child)
                 for key, content in written.items()
                 for position, child in enumerate(content[name])
             )
-            history.record(made, "+", LOADED)
+            history.record(made, "+", history.LOADED)
 
     def _child(self, rows: Rows, owner: int, position: int, child: Content) -> Model:
         links = {f"{link}_id": self._rows_of[to][child[link]] for link, to in rows.links.items()}
