@@ -5,11 +5,13 @@ from django.urls import URLPattern, path
 from sesame.views import LoginView as SesameLoginView
 
 from reproductions.pages import (
+    article,
     claims,
     devices,
     health,
     home,
     publications,
+    reports,
     review,
     runs,
     search,
@@ -36,6 +38,7 @@ urlpatterns: list[URLPattern] = [
     path("techniques/", techniques.index, name="techniques"),
     path("techniques/<slug:slug>/", technique.show, name="technique"),
     path("techniques/<slug:slug>/code/", technique.code, name="technique-code"),
+    path("techniques/<slug:slug>/report/", reports.report, name="technique-report"),
     path("techniques/<slug:slug>/run/", runs.ask, name="technique-run"),
     path("publications/", publications.index, name="publications"),
     path("publications/<slug:slug>/", publications.show, name="publication"),
@@ -61,5 +64,8 @@ urlpatterns: list[URLPattern] = [
     path("measurements.csv", claims.measurements_as_csv, name="measurements-csv"),
     path("devices/", devices.index, name="devices"),
     path("devices/<slug:slug>/", devices.show, name="device"),
+    path("curate/article/", article.preview, name="article-preview"),
+    path("curate/citations/", article.citations, name="citations"),
+    path("curate/citations.json", article.citations_as_json, name="citations-json"),
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
 ]

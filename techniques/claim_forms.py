@@ -30,7 +30,6 @@ class ClaimForm(forms.ModelForm[Claim]):
         fields = FIELDS
         labels = {"value_low": "Low", "value_high": "High"}
         help_texts = {
-            "metric": "What is compared or stated.",
             "comparator": "What it is compared with, in the paper’s words.",
             "workload": "Model, task and sizes.",
             "value_high": "The same as low for a single figure.",

@@ -75,7 +75,7 @@ def _figures(claim: Mapping[str, Any]) -> Faults:
             yield name, f"{value:g} % is more than the whole"
     low, high = ends.values()
     if low is not None and high is not None and low > high and math.isfinite(low):
-        yield "value_low", f"{low} is above value_high, {high}"
+        yield "value_low", f"{low:g} is above the upper end, {high:g}"
 
 
 def _qualifier(claim: Mapping[str, Any]) -> Faults:
@@ -89,8 +89,8 @@ def _qualifier(claim: Mapping[str, Any]) -> Faults:
         yield "value_high", f"{words!r} needs the upper end"
     elif qualifier in LOWER and low is None:
         yield "value_low", f"{words!r} needs the lower end"
-    elif qualifier in (*UPPER, *LOWER) and None not in (low, high) and low != high:
-        yield "qualifier", f"{words!r} has one end, and {low} to {high} has two"
+    elif qualifier in (*UPPER, *LOWER) and low is not None and high is not None and low < high:
+        yield "qualifier", f"{words!r} has one end, and {low:g} to {high:g} has two"
 
 
 def _tolerance(claim: Mapping[str, Any]) -> Faults:

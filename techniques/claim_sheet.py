@@ -64,7 +64,7 @@ def save(sent: Any) -> Outcome:
     saved = 0
     if not faulty:
         for row in touched:
-            row.form.instance._change_reason = "edited in the sheet"
+            row.form.instance._change_reason = "edited in the sheet"  # type: ignore[attr-defined]
             row.form.save()
             saved += 1
     return Outcome(found, saved, faulty, len(pks) - len(claims))

@@ -105,6 +105,41 @@ def _cited(self: RendererProtocol, tokens: Sequence[Token], index: int, options:
     return f'<span class="cite">[{"; ".join(links)}]</span>'
 
 
+# Why a formula cannot be read, by the error of the library; and commands that it passed through as text.
+_TEX_ERRORS = {
+    "NumeratorNotFoundError": "a fraction without numerator",
+    "DenominatorNotFoundError": "a fraction without denominator",
+    "ExtraLeftOrMissingRightError": "\\left without \\right",
+    "MissingSuperScriptOrSubscriptError": "nothing follows ^ or _",
+    "DoubleSubscriptsError": "two subscripts at one letter",
+    "DoubleSuperscriptsError": "two superscripts at one letter",
+    "NoAvailableTokensError": "it ends too early",
+    "MissingEndError": "\\begin without \\end",
+    "LimitsMustFollowMathOperatorError": "\\limits without an operator before it",
+}
+_UNREAD = re.compile(r">\s*(\\[A-Za-z]+)\s*<")
+
+
+def tex_fault(tex: str) -> str:
+    """Why ``tex`` is shown as it was written, or not as it was meant; empty for a sound formula."""
+    if len(tex) > MOST_TEX:
+        return f"it is longer than {MOST_TEX} characters"
+    if "\\text" in tex and "<" in tex:
+        return "\\text cannot hold <; write it outside"
+    depth = 0
+    for sign in re.findall(r"(?<!\\)(?:\\\\)*([{}])", tex):
+        depth += 1 if sign == "{" else -1
+        if depth < 0:
+            return "a brace is closed that was not opened"
+    if depth:
+        return "a brace is not closed"
+    try:
+        unread = _UNREAD.search(str(convert(tex)))
+    except Exception as error:
+        return _TEX_ERRORS.get(type(error).__name__, "it is broken")
+    return f"unknown command {unread[1]}" if unread else ""
+
+
 def _mathml(tex: str, display: str) -> str:
     """MathML of ``tex``; what cannot be read, or is absurdly long, is shown as it was written."""
     try:

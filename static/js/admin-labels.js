@@ -14,7 +14,15 @@
     return words(label) || column(field);
   }
 
+  // The first head of a tabular inline stands over the names of its rows, and is empty.
+  function nameHeads() {
+    document.querySelectorAll("th.original:empty").forEach((head) => {
+      head.append(Object.assign(document.createElement("span"), { className: "visually-hidden", textContent: "record" }));
+    });
+  }
+
   function nameAll() {
+    nameHeads();
     document.querySelectorAll(".tabular td :is(input, select, textarea):not([type=hidden])").forEach((field) => {
       if (!field.labels?.length && !field.getAttribute("aria-label")) field.setAttribute("aria-label", name(field));
     });

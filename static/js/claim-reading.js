@@ -3,7 +3,8 @@
   "use strict";
   const PAUSE = 350;
   const token = () => document.querySelector("input[name=csrfmiddlewaretoken]")?.value ?? "";
-  const address = document.querySelector("form[data-reading]")?.dataset.reading
+  // Asked for when it is needed: the admin loads its scripts before the page is there.
+  const address = () => document.querySelector("form[data-reading]")?.dataset.reading
     ?? document.querySelector("[data-claim-reading]")?.dataset.claimReading;
 
   // A claim is a row of the sheet, one of the forms in a technique's page, or the page itself.
@@ -50,17 +51,16 @@
     const number = (waiting.get(place)?.number ?? 0) + 1;
     waiting.set(place, { number });
     try {
-      const reply = await fetch(address, { method: "POST", body, headers: { "X-CSRFToken": token() } });
+      const reply = await fetch(address(), { method: "POST", body, headers: { "X-CSRFToken": token() } });
       if (reply.ok && waiting.get(place).number === number) show(place, found, await reply.json());
     } catch {
       // Without an answer the page stays as it is; saving checks everything again.
     }
   }
 
-  if (!address) return;
   document.addEventListener("input", (event) => {
     const place = event.target.closest?.(PLACES);
-    if (!place || !/value_low|value_high|metric|kind|qualifier|unit|comparator|workload|hardware|place|source_url|tolerance/.test(event.target.name)) return;
+    if (!place || !address() || !/value_low|value_high|metric|kind|qualifier|unit|comparator|workload|hardware|place|source_url|tolerance/.test(event.target.name)) return;
     clearTimeout(place.dataset.timer);
     place.dataset.timer = setTimeout(() => ask(place), PAUSE);
   });

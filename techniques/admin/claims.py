@@ -22,16 +22,14 @@ from techniques.wording import reading
 
 ABOUT = ("reading", ("metric", "kind", "unit"), ("qualifier", "value_low", "value_high"), "comparator",
          ("workload", "hardware"), ("source_url", "place"))  # fmt: skip
-SCRIPT = "js/claim-reading.js"
 
 
 class Read:
     """The claim as one line, in a form that shows it while it is typed."""
 
-    readonly_fields = ("reading",)
-
     class Media:
-        js = (SCRIPT,)
+        css = {"all": ("css/claims-form.css",)}
+        js = ("js/claim-reading.js",)
 
     @admin.display(description="reads")
     def reading(self, claim: Claim) -> SafeString:
@@ -42,6 +40,7 @@ class Read:
 
 
 class ClaimInline(Read, admin.StackedInline):
+    readonly_fields = ("reading",)
     model = Claim
     form = ClaimForm
     fieldsets = ((None, {"fields": (*ABOUT, ("publication", "tolerance", "slug"))}),)
@@ -63,6 +62,7 @@ class ClaimFullForm(ClaimForm):
 
 @admin.register(Claim)
 class ClaimAdmin(Read, Curated):
+    readonly_fields = ("reading",)
     form = ClaimFullForm
     list_display = ("slug", "technique", "metric", "kind", "qualifier", "value_low", "value_high", "unit", "hardware")
     list_filter = ("kind", "metric", "qualifier", ("place", admin.EmptyFieldListFilter), "technique__technique_class")

@@ -12,10 +12,11 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
+from review.admin.curated import Curated
 from techniques import merging
 
 
-class Mergeable(admin.ModelAdmin):
+class Mergeable(Curated):
     """Adds to the list an action and to each record a page that merge it into another."""
 
     actions = ("merge_into",)

@@ -32,22 +32,29 @@ class SourceAdmin(Curated):
     search_fields = ("name", "slug", "url")
 
 
+@admin.display(description="drawn by", ordering="source__name")
+def drawn_by(node: Any) -> str:
+    """Who drew a node."""
+    return str(node.source.name)
+
+
+LABEL_COLUMNS = ("name", drawn_by, "slug", "position")
+
+
 @admin.register(TechniqueClass)
-class LabelAdmin(Curated):
-    list_display = ("name", "drawn_by", "slug", "position")
+class ClassAdmin(Curated):
+    list_display = LABEL_COLUMNS
     list_select_related = ("source",)
     search_fields = ("name", "slug", "definition")
     autocomplete_fields = ("source",)
 
-    @admin.display(description="drawn by", ordering="source__name")
-    def drawn_by(self, node: Any) -> str:
-        """Who drew it."""
-        return node.source.name
-
 
 @admin.register(Response, Challenge)
-class MergeableLabelAdmin(LabelAdmin, Mergeable):
-    """Responses and challenges, which can be merged."""
+class LabelAdmin(Mergeable):
+    list_display = LABEL_COLUMNS
+    list_select_related = ("source",)
+    search_fields = ("name", "slug", "definition")
+    autocomplete_fields = ("source",)
 
 
 class StrategyForm(forms.ModelForm[Strategy]):
@@ -65,9 +72,9 @@ class StrategyForm(forms.ModelForm[Strategy]):
 
 
 @admin.register(Strategy)
-class StrategyAdmin(Curated, Mergeable):
+class StrategyAdmin(Mergeable):
     form = StrategyForm
-    list_display = ("indented", "moves", "drawn_by", "own")
+    list_display = ("indented", "moves", drawn_by, "own")
     list_select_related = ("source",)
     # The tree must not be cut across pages.
     list_per_page = list_max_show_all = 5000
@@ -103,11 +110,6 @@ class StrategyAdmin(Curated, Mergeable):
         """The name at its depth, by a class: the policy blocks inline styles."""
         depth = min(node.tree_depth, DEEPEST)
         return format_html('<div class="depth-{}" data-tree-depth="{}">{}</div>', depth, node.tree_depth, node)
-
-    @admin.display(description="drawn by")
-    def drawn_by(self, node: Strategy) -> str:
-        """Who drew it."""
-        return node.source.name
 
     @admin.display(description="techniques")
     def own(self, node: Any) -> int:

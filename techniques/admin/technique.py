@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 
 from review.admin.curated import Curated
+from techniques.admin.articles import ArticleField
 from techniques.admin.claims import ClaimInline
 from techniques.admin.fields import WordsField
 from techniques.models import Technique, TechniquePublication, TechniqueRelation
@@ -16,6 +17,7 @@ from techniques.vocabulary import HARDWARE, SAVES
 class TechniqueForm(forms.ModelForm[Technique]):
     """Lists of words are ticked, never typed."""
 
+    article = ArticleField()
     hardware = WordsField(words=HARDWARE, names=NAMES, required=False, help_text="What it needs. None: not reported.")
     saves = WordsField(words=SAVES, required=False, help_text="What it saves. None: not reported.")
     official_code = forms.URLField(
@@ -24,7 +26,7 @@ class TechniqueForm(forms.ModelForm[Technique]):
 
     class Meta:
         model = Technique
-        fields = ("hardware", "saves", "official_code")  # the admin asks for the rest by its fieldsets
+        fields = ("article", "hardware", "saves", "official_code")  # the admin asks for the rest by its fieldsets
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -60,7 +60,7 @@ def test_sound_files_have_no_fault(tmp_path: Path) -> None:
         (ALPHA, 'id = "alpha-2"', 'id = "alpha 2"', 'id = "alpha 2"', "slug"),
         (ALPHA, 'kind = "speedup"', 'kind = "faster"', 'kind = "faster"', "not a valid choice"),
         (ALPHA, 'qualifier = "average"', 'qualifier = "max"', 'qualifier = "max"', "not a valid choice"),
-        (ALPHA, "value_high = 3.5", "value_high = 1.5", "value_low = 2", "is above value_high"),
+        (ALPHA, "value_high = 3.5", "value_high = 1.5", "value_low = 2", "is above the upper end"),
         (ALPHA, "value_high = 3.5", "value_high = inf", "value_high = inf", "not a finite number"),
         (ALPHA, 'source_url = "https://example.org/beta"\n', "", None, "missing"),
         (ALPHA, "tolerance = 0.05", "tolerance = 5", "tolerance = 5", "a share"),

@@ -34,7 +34,7 @@ def test_every_shipped_claim_passes() -> None:
         ({"metric": "sparsity", "kind": "speedup", "unit": "%"}, "kind", "sparsity has no speedup"),
         ({"unit": "ms"}, "unit", "no unit for a speedup of latency; it can be: x, %"),
         ({"kind": "absolute"}, "unit", "ms/token"),
-        ({"value_low": 4.0, "qualifier": ""}, "value_low", "4.0 is above value_high, 3.3"),
+        ({"value_low": 4.0, "qualifier": ""}, "value_low", "4 is above the upper end, 3.3"),
         ({"value_low": -1.0, "qualifier": ""}, "value_low", "negative"),
         ({"value_low": 0.0, "value_high": 1.0, "qualifier": ""}, "value_low", "no factor"),
         ({"kind": "reduction", "unit": "%", "value_low": 50.0, "value_high": 100.0, "qualifier": ""}, "value_high",

@@ -72,7 +72,7 @@ def test_one_fault_saves_nothing_and_loses_nothing():
     answer = send(signed_in("curator"), row(one, value_low="9"), row(two, comparator="a typed <b>word</b>"))
     body = answer.content.decode()
     assert answer.status_code == 200
-    assert "9.0 is above value_high, 2.0" in body
+    assert "9 is above the upper end, 2" in body
     assert "a typed &lt;b&gt;word&lt;/b&gt;" in body
     assert Claim.objects.filter(comparator="the baseline").count() == 2
 
