@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from reproductions.queries import publications as reading
 from review import apa, charts, csl, exports, ris
 from review.models import Publication
+from review.pages.moved import follows
 
 PAGE_LENGTH = 100
 
@@ -28,6 +29,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/publications.html", context)
 
 
+@follows(Publication)
 def show(request: HttpRequest, slug: str) -> HttpResponse:
     """One publication: what it is, how it stands to the review, its techniques, claims and BibTeX."""
     publication = get_object_or_404(reading.for_page(), slug=slug)
@@ -47,6 +49,7 @@ def as_bibtex(request: HttpRequest) -> StreamingHttpResponse:
     return _file(exports.bibtex(rows), "application/x-bibtex", "publications.bib")
 
 
+@follows(Publication)
 def one_as_bibtex(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """One publication as a BibTeX file."""
     publication = get_object_or_404(Publication, slug=slug)
@@ -65,12 +68,14 @@ def as_csl(request: HttpRequest) -> StreamingHttpResponse:
     return _file(csl.pieces(rows), "application/vnd.citationstyles.csl+json", "publications.csl.json")
 
 
+@follows(Publication)
 def one_as_ris(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """One publication as a RIS file."""
     publication = get_object_or_404(Publication, slug=slug)
     return _file(ris.pieces([publication]), "application/x-research-info-systems", f"{slug}.ris")
 
 
+@follows(Publication)
 def one_as_csl(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """One publication as a CSL-JSON file."""
     publication = get_object_or_404(Publication, slug=slug)

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from reproductions.queries import review as reading
 from review import queries
 from review.models import Review
+from review.pages.moved import follows
 from review.prisma import flow_of
 from review.prisma.layout import drawings
 
@@ -19,6 +20,7 @@ def published(request: HttpRequest) -> HttpResponse:
     return _page(request, review) if review else render(request, "pages/review_missing.html")
 
 
+@follows(Review)
 def show(request: HttpRequest, slug: str) -> HttpResponse:
     """Any review by its name."""
     return _page(request, get_object_or_404(Review, slug=slug))

@@ -4,8 +4,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from reproductions.queries import taxonomy
+from review.pages.moved import follows
 from techniques import charts
-from techniques.models import TechniqueClass
+from techniques.models import Strategy, TechniqueClass
 
 
 def index(request: HttpRequest) -> HttpResponse:
@@ -24,6 +25,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/taxonomy.html", context)
 
 
+@follows(TechniqueClass)
 def show_class(request: HttpRequest, slug: str) -> HttpResponse:
     """One class: what it means, who drew it, its strategies, techniques and publications."""
     found = get_object_or_404(TechniqueClass.objects.select_related("source"), slug=slug)
@@ -39,6 +41,7 @@ def show_class(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "pages/taxonomy_class.html", context)
 
 
+@follows(Strategy)
 def show_strategy(request: HttpRequest, slug: str) -> HttpResponse:
     """One strategy: what it means, who drew it, what hangs on it or below it."""
     path = taxonomy.path_to(slug, taxonomy.tree())

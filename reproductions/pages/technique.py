@@ -13,6 +13,7 @@ from reproductions.queries import comparisons, judgements, measured
 from reproductions.queries import technique as reading
 from reproductions.queries.runs import Panel
 from review import exports
+from review.pages.moved import follows
 from techniques import articles, tradeoff
 from techniques.models import Claim, Technique
 
@@ -21,6 +22,7 @@ MOST_BANDS = 3
 LIMITS = "limits"
 
 
+@follows(Technique)
 def show(request: HttpRequest, slug: str) -> HttpResponse:
     """Idea, labels, trade-off, charts, article, code, run panel, runs, publications, relations, limits."""
     technique = get_object_or_404(reading.base(), slug=slug)
@@ -43,6 +45,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "pages/technique.html", context)
 
 
+@follows(Technique)
 def code(request: HttpRequest, slug: str) -> HttpResponse:
     """Every file of the reference implementation, each line with an address of its own."""
     technique = get_object_or_404(Technique.objects.select_related("technique_class"), slug=slug)

@@ -1,5 +1,5 @@
 """Curation of the knowledge. Importing this package registers everything in it."""
 
-from techniques.admin import claims, knowledge, taxonomy, technique
+from techniques.admin import claims, knowledge, reports, taxonomy, technique
 
-__all__ = ["claims", "knowledge", "taxonomy", "technique"]
+__all__ = ["claims", "knowledge", "reports", "taxonomy", "technique"]

@@ -1,0 +1,91 @@
+"""What waits for a curator, a screener or the owner: the first thing the curation pages show."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Exists, OuterRef, Q
+from django.urls import reverse
+
+from reproductions.models import Run
+from review.models import Decision, ImportBatch, ImportEntry, Likeness, Membership, Review
+from techniques.models import CatalogueReport, Claim, ProblemReport
+
+ENDED_BADLY = (Run.Status.FAILED, Run.Status.TIMED_OUT, Run.Status.LOST)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A kind of work: how much of it waits, what to do with it, where, and the permission that it needs."""
+
+    count: int
+    what: str
+    todo: str
+    address: str
+    needs: str
+
+
+def for_user(user: User) -> list[Waiting]:
+    """What waits for ``user``, kinds of work without any left out. A fixed number of queries."""
+    return [one for one in (*_evidence(), *_knowledge(), *_proof()) if one.count and user.has_perm(one.needs)]
+
+
+def _evidence() -> Iterator[Waiting]:
+    open_batches = Q(batch__state__in=(ImportBatch.State.READY, ImportBatch.State.APPLIED))
+    entries = ImportEntry.objects.filter(open_batches, outcome=ImportEntry.Outcome.MAYBE, ruling="").count()
+    pairs = Likeness.objects.filter(state=Likeness.State.MAYBE).count()
+    yield Waiting(
+        entries + pairs, "possible duplicates", "Say whether they are the same.", reverse("duplicates"),
+        "review.change_publication",
+    )  # fmt: skip
+    batches = ImportBatch.objects.filter(state__in=(ImportBatch.State.READING, ImportBatch.State.READY)).count()
+    yield Waiting(
+        batches, "imports to confirm", "Read the report, then confirm or discard.",
+        _list("review_importbatch", state__exact=ImportBatch.State.READY), "review.change_importbatch",
+    )  # fmt: skip
+    final = Decision.objects.filter(record=OuterRef("record"), stage=OuterRef("stage"), final=True)
+    apart = Decision.objects.filter(~Exists(final), final=False).order_by().values("record", "stage")
+    conflicts = apart.annotate(said=Count("verdict", distinct=True)).filter(said__gt=1).count()
+    yield Waiting(
+        conflicts, "conflicts between screeners", "Read both and resolve.", reverse("screening"), "review.change_review"
+    )
+    reviews = Review.objects.annotate(
+        open=Count("memberships", filter=Q(memberships__status=Membership.Status.RECONSTRUCTED))
+    )
+    for review in reviews.filter(open__gt=0):
+        yield Waiting(
+            review.open, "unconfirmed memberships", "Confirm them with the paper at hand.",
+            reverse("membership", args=[review.slug]), "review.change_membership",
+        )  # fmt: skip
+
+
+def _knowledge() -> Iterator[Waiting]:
+    yield Waiting(
+        ProblemReport.objects.filter(state=ProblemReport.State.OPEN).count(), "reported problems",
+        "Mend what is wrong, or say why it is not.", _list("techniques_problemreport", state__exact="open"),
+        "techniques.change_problemreport",
+    )  # fmt: skip
+    yield Waiting(
+        Claim.objects.filter(place="").count(), "claims without place", "Add the table, figure or page.",
+        _list("techniques_claim", place__isempty="1"), "techniques.change_claim",
+    )  # fmt: skip
+    report = CatalogueReport.current()
+    yield Waiting(
+        len(report.faults) + len(report.conflicts), "faults and conflicts of the catalogue’s files",
+        "Mend the files, or decide for one side.", _list("techniques_cataloguereport"),
+        "techniques.view_cataloguereport",
+    )  # fmt: skip
+
+
+def _proof() -> Iterator[Waiting]:
+    failed = Run.objects.filter(status__in=ENDED_BADLY).count()
+    yield Waiting(
+        failed, "runs that ended badly", "Read the reason on the run’s page.",
+        _list("reproductions_run", status__in=",".join(ENDED_BADLY)), "reproductions.view_run",
+    )  # fmt: skip
+
+
+def _list(model: str, **chosen: str) -> str:
+    """The admin's list of a model, narrowed."""
+    return reverse(f"admin:{model}_changelist") + (f"?{urlencode(chosen)}" if chosen else "")
