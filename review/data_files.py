@@ -146,9 +146,18 @@ def _read_reviews(data: bytes, parsed: Parsed) -> None:
 
 
 def _read_flow(table: Table) -> Content:
-    """Counts by the keys of the PRISMA2020 table, and the ``source`` that reports them."""
-    flow: Content = {name: table.whole(name) for name in table.values if name != "source"}
-    return flow | ({"source": table.text("source")} if "source" in table.values else {})
+    """Counts by the keys of the PRISMA2020 table, reasons with theirs in pairs, and the ``source`` of them all."""
+    flow: Content = {}
+    for name, value in table.values.items():
+        if name == "source":
+            flow[name] = table.text(name)
+        elif isinstance(value, list):
+            if not all(isinstance(one, list) and [type(part) for part in one] == [str, int] for one in value):
+                table.refuse(name, 'expected pairs of a reason and a whole number, as ["Reason", 3]')
+            flow[name] = value
+        else:
+            flow[name] = table.whole(name)
+    return flow
 
 
 def _read_members(data: bytes, parsed: Parsed) -> None:

@@ -37,7 +37,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
 def as_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """The checklist as CSV."""
     review = get_object_or_404(Review, slug=slug)
-    lines = csv_lines(checklist.as_rows(checklist.entries(review, flow_of(review))), COLUMNS)
+    lines = csv_lines(checklist.as_rows(checklist.entries(review, flow_of(review)), _site(request)), COLUMNS)
     name = f'attachment; filename="{slug}-checklist.csv"'
     return StreamingHttpResponse(lines, content_type="text/csv", headers={"Content-Disposition": name})
 
@@ -45,7 +45,7 @@ def as_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
 def as_markdown(request: HttpRequest, slug: str) -> HttpResponse:
     """The checklist as Markdown."""
     review = get_object_or_404(Review, slug=slug)
-    text = checklist.as_markdown(review, checklist.entries(review, flow_of(review)))
+    text = checklist.as_markdown(review, checklist.entries(review, flow_of(review)), _site(request))
     name = f'attachment; filename="{slug}-checklist.md"'
     return HttpResponse(text, content_type="text/markdown; charset=utf-8", headers={"Content-Disposition": name})
 
@@ -72,17 +72,19 @@ def answer(request: HttpRequest, slug: str, item: str) -> HttpResponse:
             return redirect(f"{reverse('review-checklist', args=[slug])}#item-{item}")
         now = f"Somebody else changed this answer meanwhile; it reads now: {said or 'nothing'}"
         form.add_error(None, f"{now}. Your words are still below: save again to put them in its place.")
-        form.data = form.data.copy()
-        form.data["seen"] = said
+        form.data = {**form.data, "seen": said}
     return render(request, "pages/checklist_answer.html", {"review": review, "item": asked, "form": form})
+
+
+def _site(request: HttpRequest) -> str:
+    return request.build_absolute_uri("/").rstrip("/")
 
 
 def _without_nul(request: HttpRequest) -> dict[str, str] | None:
     if request.method != "POST":
         return None
     # A browser sends the ends of lines as the network has them; compared is what was read.
-    sent = {name: value.replace("\0", "").replace("\r\n", "\n") for name, value in request.POST.items()}
-    return {name: str(value) for name, value in sent.items()}
+    return {name: str(value).replace("\0", "").replace("\r\n", "\n") for name, value in request.POST.items()}
 
 
 def _said(known: ChecklistAnswer | None) -> str:

@@ -1,5 +1,7 @@
 """The boxes of a flow with the records behind them, the flow as a table, and the form for reported numbers."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import ValidationError
@@ -29,7 +31,14 @@ def box(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     rows = places.listed(review, name, part) if flow.counted else None
     if shown is None and rows is None:
         raise Http404("No such box.")
-    context = {"review": review, "flow": flow, "box": shown, "name": name, "part": part, "counts": {}}
+    context: dict[str, Any] = {
+        "review": review,
+        "flow": flow,
+        "box": shown,
+        "name": name,
+        "part": part,
+        "listed": rows is not None,
+    }
     context["title"] = shown.words if shown else places.WORDS[name.removeprefix("other-")]
     context["other"] = name.startswith("other-")
     if rows is None:
@@ -56,7 +65,7 @@ def as_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
 def upload(request: HttpRequest, slug: str) -> HttpResponse:
     """Numbers that the review reported, from a table; nothing is kept before every row of it can be."""
     review = get_object_or_404(Review, slug=slug)
-    context = {"review": review, "counted": flow_of(review).counted, "largest": LARGEST // 1000}
+    context: dict[str, Any] = {"review": review, "counted": flow_of(review).counted, "largest": LARGEST // 1000}
     context |= {"known": reporting.known(review), "source": source_of(review)}
     if request.method == "POST":
         context["source"] = request.POST.get("source", "").replace("\0", "").strip()

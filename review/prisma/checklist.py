@@ -1,5 +1,6 @@
 """The PRISMA 2020 checklist of a review: what the database can answer, what curators answered, else "not reported"."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from django.urls import reverse
 from review.models import ChecklistAnswer, Criterion, Review
 from review.prisma.flow import Flow
 from review.prisma.items import ITEMS, Item
+from review.screening.work import agreements
 
 NOT_DONE = "not done by this software"
 # What no page here works out: syntheses, certainty, bias. A review that has them says so itself.
@@ -65,7 +67,7 @@ class Entry:
 
 
 def entries(review: Review, flow: Flow) -> list[Entry]:
-    """The whole checklist of ``review``. Three queries."""
+    """The whole checklist of ``review``. Four queries at most."""
     answers = {one.item: one for one in review.checklist_answers.all()}
     found = dict(_counted(review, flow) if flow.counted else _reported(review, flow))
     return [
@@ -120,16 +122,31 @@ def _counted(review: Review, flow: Flow) -> Iterator[tuple[str, Found]]:
         asked = (f"{one.source}: {one.query or 'not reported'}" for one in searches)
         yield "7", Found("\n".join(asked))
     yield "8", Found(_selection(review, flow))
-    boxes = "; ".join(box.label for box in flow.boxes())
-    yield "16a", Found(boxes, f"{page}#h-prisma", "flow")
-    left_out = [box for box in flow.boxes() if box.slug.endswith("reports-excluded") and box.count]
-    reasons = "; ".join(f"{part.name}: {part.count}" for box in left_out for part in box.parts)
+    yield "16a", Found("\n".join(_flow(flow)), f"{page}#h-prisma", "flow")
+    reasons = "\n".join(_left_out(flow))
     yield "16b", Found(reasons or "No report was excluded so far", _box(review, "reports-excluded"), "excluded reports")
     count = flow.numbers.get("new_reports")
     yield "17", Found(f"{count} reports, each with a page of its own", _box(review, "included"), "included reports")
-    files = [reverse(name) for name in ("publications-bib", "publications-csv")]
-    own = [reverse(name, args=[review.slug]) for name in ("review-flow-csv", "review-checklist-csv")]
-    yield "27", Found(f"Records, flow and checklist as files: {', '.join([*files, *own])}", files[1], "publications")
+    link = reverse("publications-csv")
+    yield "27", Found("Publications, flow and checklist can be had as files", link, "publications as CSV")
+
+
+def _flow(flow: Flow) -> Iterator[str]:
+    """A line for each step, arm by arm."""
+    for arm in flow.arms:
+        yield f"{arm.name}:"
+        for row in arm.rows:
+            yield f"{row.kept.label}; {row.left_out.label[0].lower()}{row.left_out.label[1:]}"
+    yield from (box.label for box in (flow.included, flow.previous, flow.total) if box)
+
+
+def _left_out(flow: Flow) -> Iterator[str]:
+    """Why reports were excluded, over all arms."""
+    reasons = Counter[str]()
+    for arm in flow.arms:
+        reasons.update({part.name: part.count for part in arm.rows[-1].left_out.parts})
+    for name, count in reasons.most_common():
+        yield f"{name}: {count}"
 
 
 def _criteria(criteria: list[Criterion]) -> Iterator[str]:
@@ -141,12 +158,23 @@ def _selection(review: Review, flow: Flow) -> str:
     who = "Two screeners, each blind to the other until both have decided; a conflict is resolved by a further decision"
     said = [who if review.screeners == 2 else "One screener", "Title and abstract first, then the full text"]
     automatic = flow.numbers.get("excluded_automatic")
-    said.append(f"{automatic} records removed by automation tools" if automatic else "No automation tool decided")
-    return ". ".join(said)
+    said.append(
+        f"{automatic} records removed by automation tools"
+        if automatic
+        else "No record was removed by an automation tool"
+    )
+    return "\n".join([". ".join(said), *_agreement(review)])
 
 
-def as_rows(shown: list[Entry]) -> Iterator[dict[str, str]]:
-    """The checklist as rows of a table."""
+def _agreement(review: Review) -> Iterator[str]:
+    """How well the screeners agree, stage by stage and pair by pair; nobody is named."""
+    for pair in agreements(review) if review.screeners == 2 else ():
+        if pair.found.kappa is not None:
+            yield f"Agreement at {pair.stage}: Cohen's kappa {pair.found.kappa:.2f} ({pair.found.n} records)"
+
+
+def as_rows(shown: list[Entry], site: str) -> Iterator[dict[str, str]]:
+    """The checklist as rows of a table; ``site`` goes before the addresses of our own pages."""
     for entry in shown:
         item = entry.item
         yield {
@@ -158,12 +186,16 @@ def as_rows(shown: list[Entry]) -> Iterator[dict[str, str]]:
         }
 
 
-def as_markdown(review: Review, shown: list[Entry]) -> str:
+def _full(place: str, site: str) -> str:
+    return f"{site}{place}" if place.startswith("/") else place
+
+
+def as_markdown(review: Review, shown: list[Entry], site: str) -> str:
     """The checklist as a Markdown document."""
     lines = [f"# PRISMA 2020 checklist: {_cell(review.title)}", ""]
     lines += ["| Item | Asks for | Answer | Where |", "| --- | --- | --- | --- |"]
     for entry in shown:
-        cells = (entry.item.number, entry.item.topic, entry.text, entry.place)
+        cells = (entry.item.number, entry.item.topic, entry.text, _full(entry.place, site))
         lines.append(f"| {' | '.join(_cell(one) for one in cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, Q
 
 from review.models import Membership, Record, Review, Search
-from review.prisma.flow import DATABASES, KEYS, OTHER, Arm, Flow, Named, Numbers, Part, arm
+from review.prisma.flow import DATABASES, KEYS, OTHER, Arm, Flow, Named, Part, arm
 from review.prisma.places import BOXES, OTHER_KINDS, placed
 from review.prisma.reported import numbers_of, studies
 
@@ -81,7 +81,7 @@ def _sources(review: Review) -> list[_Source]:
     return [_Source(source, kind, told) for (source, kind), told in hits.items()]
 
 
-def _arm(start: str, sources: list[_Source], groups: list[_Group]) -> tuple[Arm, Numbers]:
+def _arm(start: str, sources: list[_Source], groups: list[_Group]) -> tuple[Arm, dict[str, int | Named]]:
     keys, numbers = KEYS[start], dict[str, int | Named]()
     for slug, key in keys.items():
         numbers[key] = sum(group.n for group in groups if group.place in BOXES[slug])

@@ -50,13 +50,11 @@ class Box:
     @property
     def label(self) -> str:
         """The box in one line: what a screen reader says."""
-        said = [f"{self.words}: {'not reported' if self.count is None else self.count}"]
-        if self.count is None and self.parts:
-            said = [f"{self.words}:"]
-        said += [f"{part.name} {part.count}" for part in self.parts]
-        if self.waiting:
-            said.append(f"{self.waiting.count} {self.waiting.words}")
-        return ", ".join(said).replace(":,", ":")
+        inside = [f"{part.name} {part.count}" for part in self.parts]
+        inside += [f"{self.waiting.count} {self.waiting.words}"] if self.waiting else []
+        count = "" if self.count is None else str(self.count)
+        said = " ".join(part for part in (count, f"({', '.join(inside)})" if inside else "") if part)
+        return f"{self.words}: {said or 'not reported'}"
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,11 @@ class Flow:
     def box(self, slug: str) -> Box | None:
         """The box of that name."""
         return next((box for box in self.boxes() if box.slug == slug), None)
+
+    @property
+    def records(self) -> int:
+        """How many records were identified in all; for a counted flow."""
+        return sum(arm.rows[0].kept.count or 0 for arm in self.arms)
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:

@@ -150,7 +150,7 @@ def _beside(name: str, flow: Flow, columns: tuple[Column, ...]) -> Drawing:
         made.down(last.centre, last.bottom, tops[-1])
     first, right = columns[0], columns[-1]
     reach = right.kept + right.kept_width - first.kept
-    _outcome(made, flow, Column(first.kept, reach, right.out, right.out_width, 44, right.out_letters), tops[-1], first)
+    _outcome(made, flow, Column(first.kept, reach, right.out, right.out_width, 44, right.out_letters), tops[-1])
     return made
 
 
@@ -167,7 +167,7 @@ def _below(name: str, flow: Flow, columns: tuple[Column, ...]) -> Drawing:
         top = tops[-1]
     made.down(lasts[-1].centre, lasts[-1].bottom, top)
     column, rail = columns[0], columns[0].kept / 3
-    _outcome(made, flow, column, top, column)
+    _outcome(made, flow, column, top)
     included = next(placed for placed in made.boxes if placed.box is flow.included)
     made.strokes += [
         Stroke(lasts[0].x, lasts[0].middle, rail, lasts[0].middle),
@@ -189,7 +189,7 @@ def _arm(made: Drawing, arm: Arm, column: Column, tops: list[int], heights: list
     return kept
 
 
-def _outcome(made: Drawing, flow: Flow, column: Column, top: int, arrow: Column) -> None:
+def _outcome(made: Drawing, flow: Flow, column: Column, top: int) -> None:
     """The studies that come out; below them, with those of an earlier version, the studies in all."""
 
     def place(box: Box, out: bool, least: int) -> Placed:
@@ -210,7 +210,7 @@ def _outcome(made: Drawing, flow: Flow, column: Column, top: int, arrow: Column)
         if box
     )
     total = place(total_box, False, least)
-    made.down(arrow.kept + arrow.kept_width / 2, included.bottom, total.top)
+    made.down(included.centre, included.bottom, total.top)
     if flow.previous:
         previous = place(flow.previous, True, least)
         made.across(previous.x, total.right, total.middle)

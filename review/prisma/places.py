@@ -54,7 +54,7 @@ def _verdict(review: Review, stage: str) -> Coalesce:
     return Coalesce(*found, Value(""), output_field=_TEXT)
 
 
-def placed(review: Review) -> QuerySet[Record]:
+def placed(review: Review) -> QuerySet[Any]:
     """The review's records, each with its ``place``, and with ``why`` and ``why_name`` where it was left out.
 
     ``why`` is the slug of a criterion, or the kind of removal.
@@ -75,7 +75,8 @@ def placed(review: Review) -> QuerySet[Record]:
         "at_abstract": _verdict(review, Stage.ABSTRACT),
         "at_full_text": _verdict(review, Stage.FULL_TEXT),
     }
-    rows = review.records.order_by("pk").annotate(**verdicts).annotate(place=place)
+    records: QuerySet[Any] = Record.objects.filter(review=review).order_by("pk")
+    rows = records.annotate(**verdicts).annotate(place=place)
     return rows.annotate(why=_why("slug", F("removal")), why_name=_why("name", Value("")))
 
 
@@ -93,7 +94,7 @@ def _why(column: str, removal: Any) -> Coalesce:
     return Coalesce(found, Value(""), output_field=_TEXT)
 
 
-def listed(review: Review, slug: str, part: str = "") -> QuerySet[Record] | None:
+def listed(review: Review, slug: str, part: str = "") -> QuerySet[Any] | None:
     """The records of a box, "other-" for those that other methods found; ``None`` where no such box holds records.
 
     ``part`` narrows: the name of a source, the slug of a criterion, a kind of removal.

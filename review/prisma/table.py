@@ -72,7 +72,7 @@ def _written(value: int | Named | None) -> str:
     if isinstance(value, int):
         return str(value)
     # The table parts reasons at semicolons, and a reason from its number at the comma.
-    return "; ".join(f"{re.sub('[;,]', ' ', name)}, {count}" for name, count in value)
+    return "; ".join(f"{re.sub(' *[;,] *', ' ', name)}, {count}" for name, count in value)
 
 
 @dataclass(frozen=True)

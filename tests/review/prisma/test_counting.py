@@ -29,7 +29,9 @@ def settled(plain: State, hit: Hit, stage: str) -> tuple[str, str | None]:
 
 def oracle(plain: State, other: bool) -> tuple[Counter, Counter, set[int]]:
     """How many records each box and each kind of waiting has, the reasons at full text, and the studies included."""
-    n, reasons, studies = Counter(), Counter(), set()
+    n: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    studies: set[int] = set()
     for hit in plain.hits:
         if (hit.kind in OTHERS) != other:
             continue
