@@ -5,18 +5,16 @@ report of a study of its own. ``membership.csv`` speaks of the published review;
 further column ``review``, and where an entry stands in the review is told in ``reference_number`` and ``page``.
 """
 
-import csv
-import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from review import bibtex, toml_writing
+from review import bibtex, csv_files, toml_writing
 from review.citation import slugs
-from review.faults import Fault, decode
-from review.kinds import Content, Parsed, Record, tidy
+from review.faults import Fault
+from review.kinds import Content, Parsed, Record
 from review.records import MEMBERSHIP, PUBLICATION, REVIEW, STUDY
 from review.toml_tables import Table, TomlFile
 
@@ -60,15 +58,8 @@ def read(root: Path) -> Parsed:
     return parsed
 
 
-def _text(file: str, data: bytes, parsed: Parsed) -> str:
-    text, utf8 = decode(data)
-    if not utf8:
-        parsed.notes.append(f"{file} is not UTF-8; it was read as Windows-1252: look at its accents")
-    return text
-
-
 def _read_publications(data: bytes, parsed: Parsed) -> None:
-    bibliography = bibtex.parse(_text(BIB, data, parsed), BIB)
+    bibliography = bibtex.parse(csv_files.text_of(BIB, data, parsed), BIB)
     parsed.faults += bibliography.faults
     parsed.lost |= {("publication", key) for key in bibliography.failed_keys}
     own = slugs(entry.key for entry in bibliography.entries)
@@ -89,37 +80,11 @@ def _bib_fault(entry: bibtex.Entry, attribute: str, reason: str) -> Fault:
     return Fault(BIB, entry.line_of(name), key, reason)
 
 
-def _rows(
-    file: str, text: str, columns: tuple[str, ...], optional: tuple[str, ...], parsed: Parsed
-) -> list[tuple[int, Content]]:
-    """The rows of a CSV file with their lines; its header must be ``columns`` and then any of ``optional``."""
-    reader = csv.reader(io.StringIO(text), strict=True)
-    rows, line = [], 1
-    try:
-        header = tuple(next(reader, ()))
-        further = header[len(columns) :]
-        if header[: len(columns)] != columns or not set(further) <= set(optional) or len(set(further)) < len(further):
-            parsed.faults.append(
-                Fault(file, 1, "", f"the header must be {','.join(columns)}, found {','.join(header)}")
-            )
-            return []
-        line = reader.line_num + 1
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                parsed.faults.append(
-                    Fault(file, line, cells[0], f"{len(cells)} cells where {len(header)} are expected")
-                )
-            elif cells:
-                rows.append((line, {name: tidy(cell) for name, cell in zip(header, cells, strict=True)}))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        parsed.faults.append(Fault(file, line, "", f"not CSV: {error}"))
-    return rows
-
-
 def _read_studies(data: bytes, parsed: Parsed) -> None:
     publications = {record.key: record for record in parsed.of(PUBLICATION)}
-    for line, row in _rows(STUDIES, _text(STUDIES, data, parsed), ("publication", "study"), (), parsed):
+    for line, row in csv_files.rows(
+        STUDIES, csv_files.text_of(STUDIES, data, parsed), ("publication", "study"), (), parsed
+    ):
         key, study = row["publication"], row["study"]
         if key in publications:
             publications[key].content["study"] = study
@@ -163,7 +128,9 @@ def _read_flow(table: Table) -> Content:
 def _read_members(data: bytes, parsed: Parsed) -> None:
     published = [record.key for record in parsed.of(REVIEW) if record.content["published"]]
     columns = ("publication", "membership", "evidence_url", "note")
-    for line, row in _rows(MEMBERS, _text(MEMBERS, data, parsed), columns, _MORE_OF_MEMBER, parsed):
+    for line, row in csv_files.rows(
+        MEMBERS, csv_files.text_of(MEMBERS, data, parsed), columns, _MORE_OF_MEMBER, parsed
+    ):
         review = row.get("review") or (published[0] if len(published) == 1 else None)
         content = {
             "review": review,
@@ -217,7 +184,7 @@ def written(contents: Mapping[str, Mapping[str, Content]]) -> dict[str, str]:
         REVIEWS: "\n".join([REVIEWS_HEAD, *tables]),
         MEMBERS: _members_text(contents["membership"].values(), [k for k, v in reviews.items() if v["published"]]),
     }
-    return files | ({STUDIES: _csv_text([("publication", "study"), *joined])} if joined else {})
+    return files | ({STUDIES: csv_files.written([("publication", "study"), *joined])} if joined else {})
 
 
 def _shown(value: Any) -> Any:
@@ -241,10 +208,4 @@ def _members_text(members: Iterable[Content], published: list[str]) -> str:
         rows.append(((member["publication"], member["status"], member["evidence_url"], member["note"]), more))
     used = [name for name in _MORE_OF_MEMBER if any(more[name] for _, more in rows)]
     header = ("publication", "membership", "evidence_url", "note", *used)
-    return _csv_text([header, *((*own, *(more[name] for name in used)) for own, more in rows)])
-
-
-def _csv_text(rows: Iterable[tuple[str, ...]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return csv_files.written([header, *((*own, *(more[name] for name in used)) for own, more in rows)])

@@ -7,6 +7,7 @@ in it by their natural keys, never by row numbers.
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -92,8 +93,13 @@ class Record:
 def tidy(value: Any) -> Any:
     """``value`` without what a form or an editor adds to text: returns of other systems, blank ends.
 
-    Texts in lists and dicts too; anything else, so also the pairs of a BibTeX entry, comes back unchanged.
+    Texts in lists and dicts too. Days and moments become text, moments in UTC. Anything else, so also the pairs of a
+    BibTeX entry, comes back unchanged.
     """
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, str):
         return value.replace("\r\n", "\n").replace("\r", "\n").strip()
     if isinstance(value, list) and all(isinstance(one, str) for one in value):

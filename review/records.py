@@ -2,7 +2,7 @@
 
 from review.citation import shown_columns
 from review.kinds import Content, Kind
-from review.models import Membership, Publication, Review, Study
+from review.models import Criterion, Decision, Membership, Publication, Record, Review, Search, Study
 
 
 def _shown(content: Content) -> Content:
@@ -37,5 +37,33 @@ MEMBERSHIP = Kind(
     columns=("status", "evidence_url", "reference_number", "page", "note"),
     links={"review": "review", "publication": "publication"},
 )
+SEARCH = Kind(
+    name="search",
+    model=Search,
+    key="slug",
+    columns=("source", "kind", "query", "searched_on", "hits", "note"),
+    links={"review": "review"},
+)
+CRITERION = Kind(
+    name="criterion",
+    model=Criterion,
+    key="slug",
+    columns=("kind", "name", "text", "position"),
+    links={"review": "review"},
+)
+RECORD = Kind(
+    name="record",
+    model=Record,
+    key="slug",
+    columns=("removal", "removal_note", "retrieval", "retrieval_note"),
+    links={"review": "review", "search": "search", "publication": "publication", "duplicate_of": "record"},
+)
+DECISION = Kind(
+    name="decision",
+    model=Decision,
+    key="slug",
+    columns=("stage", "screener", "final", "verdict", "note", "decided_at"),
+    links={"record": "record", "reason": "criterion"},
+)
 # Each kind after those that it points at.
-KINDS = (REVIEW, STUDY, PUBLICATION, MEMBERSHIP)
+KINDS = (REVIEW, STUDY, PUBLICATION, MEMBERSHIP, SEARCH, CRITERION, RECORD, DECISION)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from review import data_files
+from review import data_files, screening_files
 from review.faults import Fault
 from review.kinds import Content, Parsed
 from review.records import KINDS as REVIEW_KINDS
@@ -18,6 +18,7 @@ KINDS = (*REVIEW_KINDS, *TECHNIQUE_KINDS)
 def read(root: Path) -> Parsed:
     """Every record under ``root`` and every fault, in the order of files and lines."""
     parsed = data_files.read(root)
+    parsed.add(screening_files.read(root))
     parsed.add(taxonomy_files.read(root))
     folders = sorted(path for path in (root / technique_files.CATALOGUE).glob("[!.]*") if path.is_dir())
     if not folders:
@@ -55,4 +56,5 @@ def written(contents: Mapping[str, Mapping[str, Content]]) -> dict[str, str]:
 
     Raises ``ValueError`` for a publication that BibTeX cannot hold.
     """
-    return data_files.written(contents) | taxonomy_files.written(contents) | technique_files.written(contents)
+    evidence = data_files.written(contents) | screening_files.written(contents)
+    return evidence | taxonomy_files.written(contents) | technique_files.written(contents)
