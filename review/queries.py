@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
-from review.models import Membership, Review
+from review.models import Criterion, Membership, Review
 from review.prisma.reported import databases, window
 
 ABSTRACT = "abstract"
@@ -24,6 +24,9 @@ class Fact:
 
 def protocol(review: Review) -> Iterator[Fact]:
     """The protocol, fact by fact, each with where it was read: the review's own abstract, or an account of it."""
+    if not review.published:
+        yield from _own_protocol(review)
+        return
     own = f"https://arxiv.org/abs/{review.arxiv}" if review.arxiv else ""
     stated = (("Window", (window(review),)), ("Searched", (databases(review),)))
     for name, values in stated:
@@ -40,6 +43,18 @@ def protocol(review: Review) -> Iterator[Fact]:
         yield _fact(name, tuple(listed), SECOND_HAND, review.protocol_source)
     yield Fact("Quality scoring", ())
     yield Fact("Exact search strings", ())
+
+
+def _own_protocol(review: Review) -> Iterator[Fact]:
+    """The protocol of a review that is screened here: what its searches, criteria and settings say. Two queries."""
+    searches, criteria = list(review.searches.all()), list(review.criteria.all())
+    end = f" to {review.last_month}" if review.last_month else " on"
+    yield Fact("Window", (f"from {review.first_year}{end}",) if review.first_year else ())
+    yield Fact("Sources searched", tuple(str(search) for search in searches))
+    yield Fact("Search strings", tuple(f"{search.source}: {search.query}" for search in searches if search.query))
+    for kind in Criterion.Kind:
+        yield Fact(f"Criteria of {kind.label}", tuple(one.name for one in criteria if one.kind == kind))
+    yield Fact("Screening", (f"each record read by {review.get_screeners_display()}",))
 
 
 def _fact(name: str, values: tuple[str, ...], kind: str, source: str) -> Fact:
