@@ -5,6 +5,7 @@ and ``method`` name the variants of our reference that stand for the comparator 
 ``low`` and ``high`` names the points at which our workload is the claim's.
 """
 
+import math
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -44,8 +45,10 @@ def _contradictions(value: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether ``value`` is a number; a truth value is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Whether ``value`` is a number; a truth value is none, nor is what no file of JSON can hold."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def validate(value: Any) -> None:

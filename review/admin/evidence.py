@@ -7,6 +7,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
 from review.admin.curated import Curated
+from review.admin.lists import WithLines
 from review.forms import PublicationForm
 from review.models import Membership, Publication, Review, Study
 
@@ -18,7 +19,7 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Review)
-class ReviewAdmin(Curated):
+class ReviewAdmin(Curated, WithLines):
     list_display = ("title", "published", "year", "records_identified", "studies_included")
     list_filter = ("published",)
     search_fields = ("title", "slug", "arxiv", "doi")

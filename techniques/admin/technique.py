@@ -3,9 +3,11 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.http import HttpRequest
 
 from review.admin.curated import Curated
+from techniques import article_faults
 from techniques.admin.articles import ArticleField
 from techniques.admin.claims import ClaimInline
 from techniques.admin.fields import WordsField
@@ -67,3 +69,10 @@ class TechniqueAdmin(Curated):
         ("Article", {"fields": ("article", "note")}),
         ("Implementation", {"fields": ("implementation", "official_code", "wave")}),
     )  # fmt: skip
+
+    def save_model(self, request: HttpRequest, obj: Technique, form: Any, change: bool) -> None:
+        """Saves an article whose formulas cannot be read too, and says which: the page shows them as written."""
+        super().save_model(request, obj, form, change)
+        text = obj.article if "article" in form.changed_data else ""
+        for fault in article_faults.faults(text, article_faults.cited(text))[:5]:
+            messages.warning(request, f"The article was saved with a fault. {fault}.")

@@ -170,6 +170,12 @@ def test_conditions_are_lines_in_the_page_of_a_claim():
     cells |= {"technique": claim.technique_id, "publication": claim.publication_id, "place": "p. 3"}
     answer = client.post(page, cells | {"like_for_like": "devices four"})
     assert "is not of the form name = value" in str(answer.context["errors"])
+    answer = client.post(page, cells | {"like_for_like": "workload = a\0b"})
+    assert "Null characters" in str(answer.context["errors"])
+    answer = client.post(page, cells | {"like_for_like": "low = nan\nsweep = x"})
+    assert "low: must be a number" in str(answer.context["errors"])
+    answer = client.post(page, cells | {"like_for_like": f"devices = {'9' * 5000}"})
+    assert answer.status_code == 200
     answer = client.post(page, cells | {"like_for_like": "devices = none"})
     assert "whole number" in str(answer.context["errors"])
     answer = client.post(page, cells | {"like_for_like": "devices = 8\r\nsweep = fill\nlow = 0.5\n"})
