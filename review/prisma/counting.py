@@ -1,4 +1,4 @@
-"""The flow of a review that is screened here: every number is a query over its records and decisions. Five queries."""
+"""The flow of a review that is screened here: every number is a query over its records and decisions. A fixed number of queries."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from review.models import Membership, Record, Review, Search
+from review.models import Criterion, Membership, Record, Review, Search
 from review.prisma.flow import DATABASES, KEYS, OTHER, Arm, Flow, Named, Part, arm
 from review.prisma.places import BOXES, OTHER_KINDS, placed
 from review.prisma.reported import numbers_of, studies
@@ -56,11 +56,12 @@ class _Source:
 
 def counted(review: Review) -> Flow | None:
     """The flow of ``review`` from its screening; ``None`` where it has no record yet."""
-    columns = ("search__kind", "search__source", "place", "why", "why_name")
-    rows = placed(review).order_by().values_list(*columns).annotate(n=Count("pk")).order_by(*columns)
-    groups = [_Group(*row) for row in rows]
-    if not groups:
+    columns = ("search__kind", "search__source", "place", "why")
+    rows = list(placed(review).order_by().values_list(*columns).annotate(n=Count("pk")).order_by(*columns))
+    if not rows:
         return None
+    names = dict(Criterion.objects.filter(slug__in={row[3] for row in rows}).values_list("slug", "name"))
+    groups = [_Group(kind, source, place, why, names.get(why, ""), n) for kind, source, place, why, n in rows]
     sources = _sources(review)
     arms, numbers = [], dict[str, int | Named]()
     for start, kinds in ((DATABASES, (Search.Kind.DATABASE, Search.Kind.REGISTER)), (OTHER, OTHER_KINDS)):

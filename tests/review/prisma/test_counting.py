@@ -187,5 +187,5 @@ def test_the_queries_do_not_grow(django_assert_num_queries):
         plain = state(7, size)
         plain.hits = (plain.hits * size)[:size]
         review = stored(plain, f"living-{size}")
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             flow_of(review)

@@ -56,7 +56,7 @@ def test_notes_say_where_and_when():
 
 
 def test_each_fact_names_its_source():
-    review = Review(arxiv="2409.04833", first_year=2017, databases=5, screening_tool="Rayyan",
+    review = Review(published=True, arxiv="2409.04833", first_year=2017, databases=5, screening_tool="Rayyan",
                     search_terms=["a", "b"], protocol_source="https://example.org/summary")  # fmt: skip
     facts = {fact.name: fact for fact in protocol(review)}
     assert (facts["Window"].kind, facts["Window"].source) == (ABSTRACT, "https://arxiv.org/abs/2409.04833")
