@@ -105,7 +105,7 @@ class Feed:
             (place, change)
             for place, part in enumerate(self.parts)
             if (pks := [pk for where, pk in found if where == place])
-            for change in _changes(part, pks, own=place == 0)
+            for change in told(part, pks, own=place == 0)
         ]
 
 
@@ -114,11 +114,14 @@ def of_record(record: Model) -> Feed:
     return Feed([Part(type(record), "id", record.pk)])
 
 
-def _changes(part: Part, pks: Sequence[int], own: bool) -> list[Change]:
+def told(part: Part, pks: Sequence[int], own: bool) -> list[Change]:
+    """The changes that these rows of the history of ``part`` stand for, in no order."""
     manager: Any = part.model.history  # type: ignore[attr-defined]
     earlier = manager.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id")).order_by("-history_id")
     rows = manager.filter(history_id__in=pks).select_related("history_user")
     rows = list(rows.annotate(before=Subquery(earlier.values("history_id")[:1])))
+    if not rows:
+        return []
     before = manager.in_bulk([row.before for row in rows if row.before])
     pairs = [(before.get(row.before), row) for row in rows]
     differences = compare(part.model, pairs)
@@ -148,7 +151,7 @@ def _titles(part: Part, rows: Sequence[Any]) -> dict[int, str]:
 
 def compare(model: type[Model], pairs: Sequence[tuple[Any, Any]]) -> list[list[Difference]]:
     """For each pair of an earlier row (or none) and a later one, the columns in which they differ."""
-    fields = [field for field in shown_fields(model)]
+    fields = shown_fields(model)
     many = _many([row for pair in pairs for row in pair if row is not None])
     differing = [
         [] if old is None or new.history_type == "-" else _differing(fields, many, old, new) for old, new in pairs

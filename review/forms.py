@@ -33,7 +33,7 @@ class PublicationForm(forms.ModelForm):
         if self.instance.pk:
             try:
                 row = self.instance
-                self.initial["bibtex"] = entry_text(row.key, row.entry_type, row.fields)
+                self.initial["bibtex"] = entry_text(row.key, row.entry_type, row.fields).strip()
             except ValueError as error:
                 self.initial["bibtex"] = f"% {error}"
 

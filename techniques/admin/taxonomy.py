@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from tree_queries.admin import TreeChangeList
 
 from review.admin.curated import Curated
+from review.changes import Part
 from techniques import tree
 from techniques.admin.merges import Mergeable
 from techniques.models import Challenge, Response, Source, Strategy, Technique, TechniqueClass
@@ -83,6 +84,10 @@ class StrategyAdmin(Mergeable):
 
     class Media:
         js = ("js/strategy-tree.js",)
+
+    def lock(self, parts: list[Part]) -> None:
+        """Holds the whole tree at once, as the form does, so that no two wait for each other."""
+        list(Strategy.objects.select_for_update().order_by("pk").values_list("pk"))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TreeChangeList]:
         """Each node below its parent."""
