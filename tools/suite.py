@@ -24,7 +24,8 @@ def main(extra: list[str]) -> int:
         notes.append("PostgreSQL tests: no server found (Debian: apt-get install postgresql)")
     else:
         print("== PostgreSQL, in a throwaway cluster ==", flush=True)
-        command = [sys.executable, "tools/pgtmp.py", *PYTEST, *PARALLEL, "-m", "database and not browser", *extra]
+        chosen = ["-m", "database and (not browser or both_databases)"]
+        command = [sys.executable, "tools/pgtmp.py", *PYTEST, *PARALLEL, *chosen, *extra]
         status = subprocess.run(command, check=False).returncode
         if status == NO_SERVER:
             notes.append("PostgreSQL tests: the server went away")
