@@ -12,6 +12,7 @@ from pylatexenc.latex2text import LatexNodes2Text
 from pylatexenc.latexwalker import LatexWalker, get_default_latex_context_db
 
 VENUES = ("journal", "booktitle", "howpublished")
+INHERITED = ("title", "booktitle", "year", "date", "journal")
 _PLAIN = re.compile(r"[^\\{}$~%&`']*")
 # Unescaped, they would end the line, or mark a column of a table.
 _BARE_SIGNS = re.compile(r"(?<!\\)([%&])")
@@ -85,6 +86,25 @@ def shown_columns(pairs: Iterable[Sequence[str]]) -> dict[str, Any]:
         "url": fields.get("url", "").strip(),
         "note": decoded(fields.get("note", "")),
     }
+
+
+def parent_key(pairs: Iterable[Sequence[str]]) -> str:
+    """The key that an entry names as its ``crossref``; "" where it names none."""
+    return next((value.strip() for name, value in pairs if name.lower() == "crossref"), "")
+
+
+def inherited(pairs: Iterable[Sequence[str]], parent: Iterable[Sequence[str]]) -> list[Sequence[str]]:
+    """The ``pairs`` of an entry with what BibTeX shows of the entry that its ``crossref`` names, where it lacks it."""
+    own = list(pairs)
+    have = {name.lower() for name, _ in own}
+    more = [(name.lower(), value) for name, value in parent if name.lower() in INHERITED]
+    if "journal" not in have:
+        more += [("booktitle", value) for name, value in more if name == "title"]
+    found: dict[str, str] = {}
+    for name, value in more:
+        if name not in have and (name != "year" or "date" not in have):
+            found.setdefault(name, value)
+    return [*own, *found.items()]
 
 
 def fields_from_columns(columns: Mapping[str, Any]) -> list[list[str]]:

@@ -9,14 +9,15 @@ _TEXT_TO_LATEX = str.maketrans(
 _SKIPPED = {"a", "an", "the", "on", "of", "and", "for", "in", "to", "with"}
 
 
-def key_of(given: str, authors: list[str], year: str, title: str) -> str:
-    """The given key where BibTeX can have it; otherwise family name, year and the first word that says something."""
+def key_of(given: str, authors: list[str], year: str, title: str) -> tuple[str, bool]:
+    """The given key where BibTeX can have it, or family name, year and the first word that says something; and whether
+    it is the given one."""
     given = given.strip()
     if given and not re.search(r"[\s{}()\\\"#%~,=]", given) and len(given) <= 200:
-        return given
+        return given, True
     family = authors[0].split(",")[0] if authors else "anon"
     words = [word for word in plain(title).split() if word not in _SKIPPED]
-    return f"{plain(family).replace(' ', '')[:40] or 'anon'}{year}{(words or ['untitled'])[0][:40]}"
+    return f"{plain(family).replace(' ', '')[:40] or 'anon'}{year[:4]}{(words or ['untitled'])[0][:40]}", False
 
 
 def plain(text: str) -> str:

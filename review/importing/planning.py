@@ -1,15 +1,15 @@
 """What would become of each entry of a file, and why. Writes nothing."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from review.citation import shown_columns
-from review.importing.reading import Found
-from review.matching import Index, Match, Work, compare, likeness, work_of
-from review.models import KEY_LENGTH, ImportEntry, Publication
+from review.citation import inherited, parent_key, shown_columns
+from review.importing.reading import Fields, Found
+from review.matching import Index, Work, compare, likeness, work_of
+from review.models import KEY_LENGTH, ImportEntry, Publication, parent_fields
 
 Outcome = ImportEntry.Outcome
 Pairs = list[list[str]]
@@ -18,26 +18,27 @@ ONE_WORK = 0.75  # of titles under one key, from here on they are one work whose
 
 @dataclass(frozen=True)
 class Known:
-    """A publication of the database, or an earlier entry of the file, that an entry may be."""
+    """A key that is taken: by a publication, or by an earlier entry of the file. Small, since a file may hold many."""
 
-    entry_type: str
-    fields: Pairs
     here: bool = False  # an earlier entry of this file
+    values: Mapping[str, int] = field(default_factory=dict)  # of its fields: enough to tell whether one differs
+    repeats: str = ""  # the key of the publication that it is; empty where it is one of its own
+
+
+STORED = Known()
 
 
 class Planner:
     """Plans entry after entry. It compares with the database as it was when the planner was made, and with its own
-    earlier entries."""
+    earlier entries. ``parents`` are entries of the file that others name in ``crossref``."""
 
-    def __init__(self) -> None:
+    def __init__(self, parents: Mapping[str, Fields] | None = None) -> None:
+        self.parents = parents or {}
         self.index = Index()
         self.known: dict[str, Known] = {}
-        for row in Publication.objects.order_by("pk").iterator(chunk_size=500):
-            self._know(row.key, Known(row.entry_type, row.fields), work_of(row.key, row.entry_type, row.fields))
-
-    def _know(self, key: str, known: Known, work: Work) -> None:
-        self.known[key] = known
-        self.index.add(work)
+        for row in Publication.objects.only("key", "entry_type", "fields").order_by("pk").iterator(chunk_size=500):
+            self.known[row.key] = STORED
+            self.index.add(self._work(row.key, row.entry_type, row.fields))
 
     def plan(self, found: Found, position: int) -> ImportEntry:
         """The row for one entry of the file, not saved."""
@@ -45,70 +46,102 @@ class Planner:
             position=position, line=found.line, key=found.key[:KEY_LENGTH], entry_type=found.entry_type[:40],
             fields=[list(pair) for pair in found.fields], raw=found.raw,
         )  # fmt: skip
-        reason = found.fault or refusal(found.key, found.entry_type, found.fields)
-        if reason:
-            entry.outcome, entry.reason = Outcome.REJECTED, reason
+        if not found.own_key:
+            entry.key = self._free(found.key)
+        entry.reason = found.fault or refusal(found.key, found.entry_type, found.fields, self._parent(found.fields))
+        if entry.reason:
+            entry.outcome = Outcome.REJECTED
             return entry
-        work = self._inherited(work_of(found.key, found.entry_type, found.fields), found)
-        if known := self.known.get(found.key):
-            self._same_key(entry, work, known)
-        else:
+        work = self._work(entry.key, entry.entry_type, entry.fields)
+        known = self.known.get(entry.key)
+        if known is None:
             self._new_key(entry, work)
+        elif known.here:
+            self._again(entry, work, known)
+        else:
+            self._stored_key(entry, work)
+        self._keep(entry, work)
         return entry
 
     def learn(self, entries: Iterable[ImportEntry]) -> None:
         """Take in entries that were planned before, as ``plan`` itself did then."""
         for entry in entries:
-            if entry.outcome in {Outcome.CREATED, Outcome.MAYBE} and entry.key not in self.known:
-                self._know(entry.key, Known(entry.entry_type, entry.fields, here=True), self._work(entry))
+            if entry.outcome != Outcome.REJECTED:
+                self._keep(entry, self._work(entry.key, entry.entry_type, entry.fields))
 
-    def _work(self, entry: ImportEntry) -> Work:
-        return work_of(entry.key, entry.entry_type, entry.fields)
+    def _keep(self, entry: ImportEntry, work: Work) -> None:
+        """From now on the entry is one to compare with."""
+        same = entry.outcome in {Outcome.UPDATED, Outcome.UNCHANGED}
+        if not same and entry.key in self.known:
+            return
+        values = {name.lower(): hash(value) for name, value in entry.fields}
+        repeats = entry.duplicate_of if entry.outcome == Outcome.DUPLICATE and not entry.same_study else ""
+        self.known[entry.key] = Known(True, values, repeats)
+        row = Publication.objects.filter(key=entry.key).first() if entry.outcome == Outcome.UPDATED else None
+        self.index.add(self._work(entry.key, entry.entry_type, merged(row.fields, entry.fields)) if row else work)
 
-    def _inherited(self, work: Work, found: Found) -> Work:
-        """An entry with a ``crossref`` takes the year from its parent, where the parent is known."""
-        parent = next((value for name, value in found.fields if name.lower() == "crossref"), "")
-        above = self.known.get(parent)
-        if not above or work.year is not None:
-            return work
-        return work_of(work.key, work.entry_type, [*found.fields, *(p for p in above.fields if p[0].lower() == "year")])
+    def _work(self, key: str, entry_type: str, fields: Iterable[Sequence[str]]) -> Work:
+        fields = list(fields)
+        return work_of(key, entry_type, inherited(fields, self._parent(fields)))
 
-    def _same_key(self, entry: ImportEntry, work: Work, known: Known) -> None:
+    def _parent(self, fields: Iterable[Sequence[str]]) -> Iterable[Sequence[str]]:
+        key = parent_key(fields)
+        return (self.parents.get(key) or parent_fields([["crossref", key]])) if key else ()
+
+    def _free(self, key: str) -> str:
+        """A key that was made for an entry says nothing about which work it is: another one's is not taken for it."""
+        number, free = 1, key
+        while free in self.known:
+            number += 1
+            free = f"{key}-{number}"
+        return free
+
+    def _stored_key(self, entry: ImportEntry, work: Work) -> None:
+        """A publication has this key."""
+        row = Publication.objects.filter(key=entry.key).first()
+        if row is None:  # deleted since the planner was made
+            del self.known[entry.key]
+            self._new_key(entry, work)
+            return
+        old = self.index.get(entry.key) or work
         entry.duplicate_of = entry.key
-        changes = list(differences(known.fields, entry.fields))
-        if known.entry_type != entry.entry_type:
-            changes.insert(0, ["entry type", known.entry_type, entry.entry_type])
-        if known.here:
-            self._again(entry, work, changes)
-        elif not one_work(work, work_of(entry.key, known.entry_type, known.fields)):
+        changes = list(differences(row.fields, entry.fields))
+        if row.entry_type != entry.entry_type:
+            changes.insert(0, ["entry type", row.entry_type, entry.entry_type])
+        if not one_work(work, old):
             entry.outcome = Outcome.MAYBE
             entry.reason = f"the key {entry.key} is taken by another title: if they are different, it gets a new key"
-            entry.score = likeness(work, work_of(entry.key, known.entry_type, known.fields))[1]
+            entry.score = round(likeness(work, old)[1], 3)
         elif changes:
             entry.outcome, entry.changes = Outcome.UPDATED, changes
             entry.reason = "fields that the file does not name are kept"
         else:
             entry.outcome, entry.duplicate_of = Outcome.UNCHANGED, ""
 
-    def _again(self, entry: ImportEntry, work: Work, changes: list[list[Any]]) -> None:
+    def _again(self, entry: ImportEntry, work: Work, known: Known) -> None:
         """The key stands in this file already."""
-        if one_work(work, work_of(entry.key, self.known[entry.key].entry_type, self.known[entry.key].fields)):
-            entry.outcome = Outcome.DUPLICATE
-            names = ", ".join(sorted({str(name) for name, *_ in changes}))
-            entry.reason = f"this key stands in the file already{f', with other {names}' if names else ''}"
+        entry.duplicate_of = known.repeats or entry.key
+        old = self.index.get(entry.key)
+        if old is None or one_work(work, old):
+            names = {name.lower() for name, value in entry.fields if known.values.get(name.lower()) != hash(value)}
+            names |= known.values.keys() - {name.lower() for name, _ in entry.fields}
+            other = f", with another {', '.join(sorted(names))}" if names else ""
+            entry.outcome, entry.reason = Outcome.DUPLICATE, f"this key stands in the file already{other}"
         else:
             entry.outcome = Outcome.MAYBE
             entry.reason = f"the key {entry.key} stands in the file already, for another title"
+            entry.score = round(likeness(work, old)[1], 3)
 
     def _new_key(self, entry: ImportEntry, work: Work) -> None:
-        match: Match | None = self.index.find(work)
+        match = self.index.find(work)
         if match is None:
             entry.outcome = Outcome.CREATED
-        else:
-            entry.outcome, entry.reason, entry.duplicate_of = Outcome(match.outcome), match.reason, match.key
-            entry.score = None if match.outcome == "duplicate" else match.score
-            entry.same_study = match.same_study
-        self._know(entry.key, Known(entry.entry_type, entry.fields, here=True), work)
+            return
+        repeats = self.known[match.key].repeats
+        entry.duplicate_of = repeats or match.key
+        entry.reason = f"{match.reason}, which repeats {repeats}" if repeats else match.reason
+        entry.outcome, entry.same_study = Outcome(match.outcome), match.same_study
+        entry.score = None if match.outcome == "duplicate" else match.score
 
 
 def one_work(new: Work, old: Work) -> bool:
@@ -135,13 +168,15 @@ def merged(old: Pairs, new: Pairs) -> Pairs:
     return fields + [[name, value] for name, value in new if name.lower() in values]
 
 
-def refusal(key: str, entry_type: str, fields: Iterable[tuple[str, str]]) -> str:
+def refusal(key: str, entry_type: str, fields: Iterable[Sequence[str]], parent: Iterable[Sequence[str]] = ()) -> str:
     """Why no publication can be made of an entry; empty where one can."""
     row = Publication(key=key, slug="any", entry_type=entry_type, fields=[list(pair) for pair in fields])
-    for name, value in shown_columns(row.fields).items():
+    for name, value in shown_columns(inherited(row.fields, parent)).items():
         setattr(row, name, value)
-    if row.url and not row.url.startswith(("http://", "https://", "ftp://")):
-        return f"url: not an address: {row.url[:80]!r}"
+    if not row.title:
+        return "it has no title"
+    if row.url and not row.url.lower().startswith(("http://", "https://")):
+        return f"url: no address that begins with http:// or https://: {row.url[:80]!r}"
     try:
         row.clean_fields(exclude=["study", "slug"])
     except ValidationError as error:

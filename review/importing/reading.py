@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from review import bibtex
-from review.importing import ris, table
+from review.importing import joined, ris, table
+from review.importing.cutting import blank_lines, closes_what_it_opens, pieces
 
 LARGEST_FILE, LARGEST_ENTRY = 20_000_000, 2_000_000
 FORMATS = {".bib": "bibtex", ".bibtex": "bibtex", ".ris": "ris", ".csv": "csv"}
-_START = re.compile(r"^[ \t]*@[ \t]*(\w+)[ \t]*[{(]", re.MULTILINE)
-_BARE = re.compile(r"[=#]\s*([A-Za-z][^\s,#{}\"=()]*)")
+_START = re.compile(r"\s*@[ \t]*(\w+)[ \t]*[{(]")
+_KEY = re.compile(r"\s*@\s*\w+\s*[{(]\s*([^\s,{}=\x00-\x1f]{1,200})")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Between entries BibTeX takes everything for a remark. This is none: an entry that lost its beginning, or fields that
+# lost their entry because a brace closed it too early.
+_LOOSE = re.compile(r"^[ \t]*@|@[ \t]*\w+[ \t]*[{(]|\w[ \t]*[{(][ \t]*[^\s,{}()=]+[ \t]*,|\w[ \t]*=[ \t]*[{\"]", re.M)
+_CROSSREF = re.compile(r"\bcrossref\s*=\s*[{\"]\s*([^{}\",\s]+)", re.IGNORECASE)
+_STRING = re.compile(r"^[ \t]*@[ \t]*string[ \t]*[{(]\s*([^\s=#,{}()\"]+)", re.IGNORECASE | re.MULTILINE)
+Fields = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -26,9 +33,10 @@ class Found:
     line: int
     key: str
     entry_type: str = ""
-    fields: tuple[tuple[str, str], ...] = ()
+    fields: Fields = ()
     fault: str = ""
     raw: str = ""
+    own_key: bool = True  # the file gave it; otherwise it was made from the author, the year and the title
 
 
 def format_of(name: str) -> str | None:
@@ -37,139 +45,122 @@ def format_of(name: str) -> str | None:
 
 
 def read(kind: str, text: str, skip: int = 0) -> Iterator[Found | None]:
-    """What each piece of ``text``, which is of format ``kind``, holds, after the first ``skip`` pieces; see ``pieces``.
+    """What each piece of ``text``, which is of format ``kind``, holds, but for the first ``skip``; see ``cutting``.
 
     ``None`` is a piece that is no entry: a comment, a definition, the names of columns.
     """
     strings: dict[str, str] = {}
     columns: list[str] = []
+    mark = ","
     for number, (line, piece) in enumerate(pieces(kind, text)):
         found: Found | None = None
         if kind == "bibtex":
             found = _bibtex(line, piece, strings, defines_only=number < skip)
         elif kind == "csv" and number == 0:
-            columns = table.columns(piece)
+            mark = table.delimiter(piece)
+            columns = table.columns(piece, mark)
             if fault := table.missing(columns):
                 yield Found(line, "", fault=fault, raw=_short(piece))
                 return
         elif number >= skip:
-            found = _one(kind, line, piece, columns)
+            found = _one(kind, line, piece, columns, mark)
         if number >= skip:
             yield found
 
 
-def count(kind: str, text: str) -> int:
-    """How many pieces ``text`` falls into."""
-    return sum(1 for _ in pieces(kind, text))
+def notes(kind: str, text: str) -> list[str]:
+    """What is to be said about a whole file."""
+    if kind == "csv":
+        header = next((piece for _, piece in pieces(kind, text)), "")
+        unknown = table.unknown(table.columns(header, table.delimiter(header)))
+        kept = f"Columns that are not understood, kept as fields of their own: {', '.join(unknown)}."
+        return [kept[:1000]] if unknown else []
+    names = sorted({match[1].lower() for match in _STRING.finditer(text)}) if kind == "bibtex" else []
+    told = f"@string names of this file are written out where an entry uses them: {', '.join(names)}."
+    return [told[:1000]] if names else []
 
 
-def pieces(kind: str, text: str) -> Iterator[tuple[int, str]]:
-    """The text cut where an entry begins: line from 1, and piece. All of ``text`` is in one of them."""
-    cut = {"bibtex": _cut_bibtex, "ris": _cut_ris, "csv": _cut_csv}[kind]
-    return cut(text)
-
-
-def _cut_bibtex(text: str) -> Iterator[tuple[int, str]]:
-    starts = [match.start() for match in _START.finditer(text)]
-    line = 1
-    for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
-        if text[start:end].strip():
-            yield line, text[start:end]
-        line += text.count("\n", start, end)
-
-
-def _cut_ris(text: str) -> Iterator[tuple[int, str]]:
-    line, start = 1, 0
-    for match in re.finditer(r"^ER[ \t]*-.*$\n?", text, re.MULTILINE):
-        piece = text[start : match.end()]
-        yield line + _blank_lines(piece), piece
-        line += piece.count("\n")
-        start = match.end()
-    if text[start:].strip():
-        yield line + _blank_lines(text[start:]), text[start:]
-
-
-def _blank_lines(text: str) -> int:
-    return text[: len(text) - len(text.lstrip())].count("\n")
-
-
-def _cut_csv(text: str) -> Iterator[tuple[int, str]]:
-    """Rows; a quoted cell may hold line ends. What no CSV reader can cut is one piece to the end."""
-    lines = re.findall(r"[^\n]*\n|[^\n]+", text)  # line ends as everywhere else, not those of Unicode
-    reader = csv.reader(iter(lines), strict=True)
-    done = 0
-    while done < len(lines):
-        try:
-            if next(reader, None) is None:
-                return
-            end = reader.line_num
-        except csv.Error:
-            end = len(lines)
-        piece = "".join(lines[done:end])
-        if piece.strip():
-            yield done + 1, piece
-        done = end
+def parents(kind: str, text: str) -> dict[str, Fields]:
+    """The entries of a BibTeX file that others name in ``crossref``, by key, with their fields."""
+    wanted = {match[1] for match in _CROSSREF.finditer(text)} if kind == "bibtex" else set()
+    if not wanted:
+        return {}
+    strings: dict[str, str] = {}
+    found: dict[str, Fields] = {}
+    for line, piece in pieces(kind, text):
+        one = _bibtex(line, piece, strings, defines_only=_key(piece) not in wanted)
+        if one and not one.fault:
+            found.setdefault(one.key, one.fields)
+    return found
 
 
 def _bibtex(line: int, piece: str, strings: dict[str, str], defines_only: bool) -> Found | None:
     opening = _START.match(piece)
     kind = opening[1].lower() if opening else ""
     if kind == "string":
-        fault = _define(piece, strings)
-        return Found(line, "", fault=fault, raw=_short(piece)) if fault else None
-    if defines_only or kind in {"comment", "preamble"} or not (kind or "@" in piece):
+        if one := joined.definition(piece, strings):
+            strings[one[0]] = one[1]
+            return None
+        return Found(line, "", fault="an @string that cannot be read", raw=_short(piece))
+    if defines_only or kind in {"comment", "preamble"}:
         return None
-    return _entry(line, piece, strings)
-
-
-def _define(piece: str, strings: dict[str, str]) -> str:
-    """Take in an ``@string``; the reason where it is none."""
-    match = re.match(r"\s*@\s*string\s*[{(]\s*([^\s=#,{}\"]+)\s*=\s*(.*)[})]\s*$", piece, re.DOTALL | re.IGNORECASE)
-    if not match:
-        return "an @string that cannot be read"
-    strings[match[1].lower()] = match[2].strip()
-    return ""
+    if opening:
+        return _entry(line, piece, strings)
+    if not _LOOSE.search(piece) and closes_what_it_opens(piece):
+        return None
+    line += blank_lines(piece)
+    return Found(line, "", fault="text between entries that looks like a part of one", raw=_short(piece.strip()))
 
 
 def _entry(line: int, piece: str, strings: dict[str, str]) -> Found:
-    if len(piece) > LARGEST_ENTRY:
-        return Found(line, _key(piece), fault=f"longer than {LARGEST_ENTRY // 1_000_000} MB", raw=_short(piece))
-    if control := _CONTROL.search(piece):
-        at = line + piece.count("\n", 0, control.start())
-        return Found(line, _key(piece), fault=f"holds a control character on line {at}", raw=_short(piece))
-    used = [name for name in {word.lower() for word in _BARE.findall(piece)} if name in strings]
-    before = "".join(f"@string{{{name} = {strings[name]}}}\n" for name in used)
-    offset = line - 1 - before.count("\n")
+    if fault := _unreadable(line, piece) or _unbalanced(piece):
+        return Found(line, _key(piece), fault=fault, raw=_short(piece))
+    key = _KEY.match(piece)
     try:
-        read = bibtex.parse(before + piece.strip("\n"))
+        read = bibtex.parse(joined.written_out(piece, key.end(), strings) if key else piece)
         if not read.faults and len(read.entries) == 1:
             entry = read.entries[0]
             bibtex.entry_text(entry.key, entry.entry_type, entry.fields)
-            return Found(line + _blank_lines(piece), entry.key, entry.entry_type, entry.fields)
-        reason = "; ".join(f"line {(fault.line or 1) + offset}: {fault.reason}" for fault in read.faults)
+            return Found(line, entry.key, entry.entry_type, entry.fields)
+        reason = "; ".join(f"line {(fault.line or 1) + line - 1}: {fault.reason}" for fault in read.faults)
     except (ValueError, RecursionError) as error:
         reason = str(error) or "nested too deeply"
     return Found(line, _key(piece), fault=reason or "no entry that can be read", raw=_short(piece))
 
 
+def _unreadable(line: int, piece: str) -> str:
+    """Why a piece is not even tried; empty where it may be."""
+    if len(piece) > LARGEST_ENTRY:
+        return f"longer than {LARGEST_ENTRY // 1_000_000} MB"
+    control = _CONTROL.search(piece)
+    return f"holds a control character on line {line + piece.count(chr(10), 0, control.start())}" if control else ""
+
+
+def _unbalanced(piece: str) -> str:
+    opened, closed = piece.count("{"), piece.count("}")
+    return "" if opened == closed else f"unbalanced braces: {opened} opened, {closed} closed"
+
+
 def _key(piece: str) -> str:
-    match = re.match(r"\s*@\s*\w+\s*[{(]\s*([^\s,{}=\x00-\x1f]{1,200})", piece)
+    match = _KEY.match(piece)
     return match[1] if match else ""
 
 
-def _one(kind: str, line: int, piece: str, columns: list[str]) -> Found:
-    if len(piece) > LARGEST_ENTRY:
-        return Found(line, "", fault=f"longer than {LARGEST_ENTRY // 1_000_000} MB", raw=_short(piece))
-    if _CONTROL.search(piece):
-        return Found(line, "", fault="holds a control character", raw=_short(piece))
+def _one(kind: str, line: int, piece: str, columns: list[str], mark: str) -> Found | None:
+    """A record of RIS, or a row of CSV."""
+    if kind == "ris" and ris.is_remark(piece):
+        return None
+    start = line - (blank_lines(piece) if kind == "ris" else 0)
+    if fault := _unreadable(start, piece):
+        return Found(line, "", fault=fault, raw=_short(piece))
     try:
         if kind == "ris":
-            key, entry_type, fields = ris.entry(piece)
+            key, own, entry_type, fields = ris.entry(piece)
         else:
-            row = next(csv.reader(io.StringIO(piece), strict=True))
-            key, entry_type, fields = table.entry(columns, row)
+            row = next(csv.reader(io.StringIO(piece), strict=True, delimiter=mark))
+            key, own, entry_type, fields = table.entry(columns, row)
         bibtex.entry_text(key, entry_type, fields)
-        return Found(line, key, entry_type, fields)
+        return Found(line, key, entry_type, fields, own_key=own)
     except (ValueError, csv.Error, StopIteration, RecursionError) as error:
         return Found(line, "", fault=str(error) or "cannot be read", raw=_short(piece))
 

@@ -14,6 +14,7 @@ TYPES = {
 }  # fmt: skip
 _TAG_OF = {name: tag for tag, name in rispy.TAG_KEY_MAPPING.items()}
 _VERBATIM = {"doi", "url", "eprint"}
+_TAG = re.compile(r"^([A-Z][A-Z0-9])[ \t]*-(?:[ \t]|$)", re.MULTILINE)
 # Tag → field; the first that is there decides.
 _FIELDS = (
     ("title", ("TI", "T1")), ("journal", ("JF", "JO", "T2", "JA")), ("volume", ("VL",)), ("number", ("IS",)),
@@ -22,8 +23,14 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def entry(text: str) -> tuple[str, str, Fields]:
-    """Key, type and fields of one RIS record. Raises ``ValueError`` where it is none."""
+def is_remark(text: str) -> bool:
+    """Whether a piece is no record, but what some databases write above the first."""
+    return not _TAG.search(text)
+
+
+def entry(text: str) -> tuple[str, bool, str, Fields]:
+    """Key, whether it is the record's own, type and fields. Raises ``ValueError`` where the text is no RIS record."""
+    text = _TAG.sub(r"\1  - ", text)
     # A file that was cut off ends without the end of its last record.
     tags = _tags(text if re.search(r"^ER\b", text, re.MULTILINE) else f"{text.rstrip()}\nER  - \n")
     if not tags:
@@ -49,8 +56,8 @@ def entry(text: str) -> tuple[str, str, Fields]:
     pairs += [pair for pair in found.items() if pair[1]]
     used = {"TY", "AU", "PY", "SP", "EP", "KW", "ID", "ER", *(tag for _, wanted in _FIELDS for tag in wanted)}
     pairs += [(f"ris-{tag.lower()}", keys.latex("; ".join(values))) for tag, values in tags.items() if tag not in used]
-    key = keys.key_of(tags.get("ID", [""])[0], authors, year, title)
-    return key, kind, tuple((name, value) for name, value in pairs if value)
+    key, own = keys.key_of(tags.get("ID", [""])[0], authors, year, title)
+    return key, own, kind, tuple((name, value) for name, value in pairs if value)
 
 
 def _tags(text: str) -> dict[str, list[str]]:

@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from review.citation import free_slug
-from review.importing.applying import Changed, add_records, apply, fill
+from review.importing.applying import Changed, Records, apply, fill
 from review.importing.batches import Refused
 from review.importing.undoing import reasons_against, remove
-from review.models import ImportBatch, ImportEntry, Publication, Study
+from review.models import ImportBatch, ImportEntry, Publication, Study, parent_fields
 
 Ruling = ImportEntry.Ruling
 
@@ -59,20 +60,37 @@ def carry_out(entry: ImportEntry, user: Any) -> None:
     if entry.ruling == Ruling.SAME:
         entry.publication = Publication.objects.filter(key=entry.duplicate_of).first()
     else:
-        entry.publication, entry.made = _make(entry, reason, user), True
+        entry.publication, entry.made = _make(entry, reason), True
     if entry.publication is not None:
-        entry.save()
-        add_records(entry.batch, [entry], reason, user)
+        resolved = [entry]
+        for follower in followers(entry).filter(publication=None):
+            follower.publication = entry.publication
+            if follower.same_study:
+                follower.publication, follower.made = _make(follower, reason, entry.publication.study), True
+            resolved.append(follower)
+        for one in resolved:
+            one.save()
+        studies = {one.publication.pk: one.publication.study_id for one in resolved if one.publication}
+        Records(entry.batch, reason, user).add(resolved, studies)
 
 
-def _make(entry: ImportEntry, reason: str, user: Any) -> Publication:
+def followers(entry: ImportEntry) -> QuerySet[ImportEntry]:
+    """The entries that repeat this one, and wait with it for its ruling."""
+    own = ImportEntry.objects.filter(batch=entry.batch_id, outcome=ImportEntry.Outcome.DUPLICATE)
+    if entry.duplicate_of == entry.key:
+        return own.none()  # then they repeat the publication that has the key already
+    return own.filter(duplicate_of=entry.key, position__gt=entry.position).order_by("position")
+
+
+def _make(entry: ImportEntry, reason: str, study: Study | None = None) -> Publication:
     key, number = entry.key, 1
     while Publication.objects.filter(key=key).exists():
         number += 1
         key = f"{entry.key}-{number}"
     taken = set(Publication.objects.values_list("slug", flat=True)) | set(Study.objects.values_list("slug", flat=True))
-    row = fill(Publication(key=key, slug=free_slug(key, taken)), entry.entry_type, entry.fields)
-    row.study = Study.objects.create(slug=row.slug)
+    row = Publication(key=key, slug=free_slug(key, taken))
+    fill(row, entry.entry_type, entry.fields, parent_fields(entry.fields))
+    row.study = study or Study.objects.create(slug=row.slug)
     row._change_reason = reason[:100]  # type: ignore[attr-defined]
     row.save()
     return row
@@ -84,10 +102,12 @@ def take_back(entry: ImportEntry, user: Any = None) -> ImportEntry:
         entry = ImportEntry.objects.select_for_update(of=("self",)).select_related("batch").get(pk=entry.pk)
         if not entry.ruling:
             raise Refused("Nobody has ruled upon this entry.")
-        if against := reasons_against([entry]):
+        together = [entry, *(followers(entry).select_related("publication") if entry.publication_id else ())]
+        if against := reasons_against(together):
             raise Refused(f"This cannot be taken back: {'; '.join(against[:5])}.")
-        remove([entry], f"ruling taken back: import {entry.batch_id}", user)
+        remove(together, f"ruling taken back: import {entry.batch_id}", user)
         entry.ruling, entry.ruled_by, entry.ruled_at = "", None, None
-        entry.publication, entry.made = None, False
-        entry.save()
+        for one in together:
+            one.publication, one.made = None, False
+            one.save()
     return entry

@@ -26,10 +26,15 @@ TYPES = {
 _VERBATIM = {"doi", "url", "eprint", "year", "isbn", "issn"}
 
 
-def columns(header: str) -> list[str]:
+def delimiter(header: str) -> str:
+    """What parts the cells, told from the header row: a comma, or the semicolon or tab of some spreadsheets."""
+    return max(",;\t", key=header.count)
+
+
+def columns(header: str, mark: str = ",") -> list[str]:
     """The columns of a header row."""
     try:
-        names = next(csv.reader(io.StringIO(header.lstrip("\ufeff")), strict=True))
+        names = next(csv.reader(io.StringIO(header.lstrip("\ufeff")), strict=True, delimiter=mark))
     except (csv.Error, StopIteration):
         return []
     return [name.strip().lower() for name in names]
@@ -47,25 +52,27 @@ def unknown(names: list[str]) -> list[str]:
     return [name for name in names if name and name not in KNOWN]
 
 
-def entry(names: list[str], cells: list[str]) -> tuple[str, str, Fields]:
-    """Key, type and fields of one row. Raises ``ValueError`` where it is none."""
+def entry(names: list[str], cells: list[str]) -> tuple[str, bool, str, Fields]:
+    """Key, whether it is the row's own, type and fields of a row. Raises ``ValueError`` where it is none."""
+    if len(cells) == 1 < len(names):
+        raise ValueError(f"one cell where the header has {len(names)} columns: is a quotation mark missing?")
     if len(cells) > len(names):
         raise ValueError(f"{len(cells)} cells where the header has {len(names)} columns")
     found: dict[str, str] = {}
     for name, cell in zip(names, cells, strict=False):
         field = KNOWN[name] if name in KNOWN else _field_of(name)
         if cell.strip() and field:
-            found.setdefault(field, cell.strip().removeprefix("'"))
+            found.setdefault(field, re.sub(r"^'(?=[=+@-])", "", cell.strip()))
     kind = found.pop("@type", "").lower()
     kind = TYPES.get(kind, kind if re.fullmatch(r"[a-z]+", kind) else "misc")
     authors = people(found.pop("author", ""))
     if venue := found.pop("@venue", ""):
         found.setdefault("booktitle" if kind in {"inproceedings", "incollection"} else "journal", venue)
-    key = keys.key_of(found.pop("@key", ""), authors, found.get("year", ""), found.get("title", ""))
+    key, own = keys.key_of(found.pop("@key", ""), authors, found.get("year", ""), found.get("title", ""))
     pairs = [(name, value if name in _VERBATIM else keys.latex(value)) for name, value in found.items()]
     if authors:
         pairs.insert(1, ("author", keys.names(authors)))
-    return key, kind, tuple(pairs)
+    return key, own, kind, tuple(pairs)
 
 
 def people(text: str) -> list[str]:

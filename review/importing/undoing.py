@@ -8,11 +8,10 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 
 from review import history
-from review.citation import shown_columns
-from review.importing.applying import CHUNK, fill
+from review.importing.applying import CHUNK, fill, save_columns
 from review.importing.batches import Refused
 from review.importing.planning import merged
-from review.models import ImportBatch, ImportEntry, Publication, Record, Study
+from review.models import ImportBatch, ImportEntry, Publication, Record, Study, parent_fields
 
 State = ImportBatch.State
 
@@ -87,9 +86,9 @@ def _restore(entries: Sequence[ImportEntry], reason: str, user: Any) -> None:
     rows = []
     for entry in entries:
         if entry.publication and entry.before:
-            rows.append(fill(entry.publication, entry.before["entry_type"], entry.before["fields"]))
-    Publication.objects.bulk_update(rows, ["entry_type", "fields", *shown_columns([])], batch_size=CHUNK)
-    history.record(rows, "~", reason, user=user)
+            old = entry.before["fields"]
+            rows.append(fill(entry.publication, entry.before["entry_type"], old, parent_fields(old)))
+    save_columns(rows, reason, user)
 
 
 def remove(entries: Sequence[ImportEntry], reason: str, user: Any) -> None:

@@ -9,6 +9,7 @@ from review.models.evidence import (
     Review,
     Study,
     WithLists,
+    parent_fields,
 )
 from review.models.imports import ImportBatch, ImportEntry
 from review.models.moved import Addressed, FormerSlug
@@ -42,4 +43,5 @@ __all__ = [
     "Study",
     "Verdict",
     "WithLists",
+    "parent_fields",
 ]

@@ -1,5 +1,6 @@
 """The evidence: reviews, the publications they are about, and which publication is a member of which review."""
 
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
@@ -8,7 +9,7 @@ from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
 from review.bibtex import entry_text
-from review.citation import fields_from_columns, shown_columns
+from review.citation import fields_from_columns, inherited, parent_key, shown_columns
 from review.models.moved import Addressed
 
 # Slugs are BibTeX keys made safe for an address; keys themselves stay verbatim.
@@ -135,8 +136,14 @@ class Publication(Addressed):
             entry_text(self.key, self.entry_type, self.fields)
         except (TypeError, ValueError) as error:
             raise ValidationError(f"The fields are no BibTeX entry: {error}") from error
-        for name, value in shown_columns(self.fields).items():
+        for name, value in shown_columns(inherited(self.fields, parent_fields(self.fields))).items():
             setattr(self, name, value)
+
+
+def parent_fields(fields: Iterable[Sequence[str]]) -> list[list[str]]:
+    """The fields of the publication that an entry names as its ``crossref``; none where there is none."""
+    key = parent_key(fields)
+    return (Publication.objects.filter(key=key).values_list("fields", flat=True).first() or []) if key else []
 
 
 class Membership(models.Model):

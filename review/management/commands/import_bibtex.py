@@ -2,18 +2,22 @@
 
 import json
 import sys
+import time
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from review.importing import applying, batches, report, ruling
+from review.importing.cutting import count
 from review.importing.planning import Planner
-from review.importing.reading import read
+from review.importing.reading import parents, read
 from review.models import ImportBatch, ImportEntry
 
+SECONDS = 2  # between lines of progress
 OUTCOMES = ImportEntry.Outcome.values
 
 
@@ -33,39 +37,46 @@ class Command(BaseCommand):
         file: Path = options["file"]
         try:
             data = file.read_bytes()
-            found = self._planned(file.name, data) if options["dry_run"] else self._applied(file.name, data)
+            rows = list(self._planned(file.name, data) if options["dry_run"] else self._applied(file.name, data))
             if options["report"]:
-                text = json.dumps(list(report.rows(found)), ensure_ascii=False, indent=1)
+                text = json.dumps(rows, ensure_ascii=False, indent=1)
                 options["report"].write_text(f"{text}\n", encoding="utf-8")
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}") from error
         except (batches.Refused, applying.Changed) as error:
             raise CommandError(str(error)) from error
-        counts = Counter(entry.outcome for entry in found)
+        counts = Counter(row["outcome"] for row in rows)
         self.stdout.write(", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES))
-        for entry in found:
-            if entry.outcome == "rejected":
-                self.stderr.write(f"{file.name}:{entry.line}: {entry.key or '(no key)'}: {entry.reason}")
+        for row in rows:
+            if row["outcome"] == "rejected":
+                self.stderr.write(f"{file.name}:{row['line']}: {row['key'] or '(no key)'}: {row['reason']}")
         if counts["rejected"]:
             sys.exit(1)
 
-    def _planned(self, name: str, data: bytes) -> list[ImportEntry]:
+    def _planned(self, name: str, data: bytes) -> Iterator[dict[str, Any]]:
+        """What would become of each entry. Nothing is stored, and no entry kept."""
         text, notes, kind = batches.opened(name, data)
         self._notes(notes)
-        planner, found = Planner(), list[ImportEntry]()
-        for one in read(kind, text):
-            if one is not None:
-                found.append(planner.plan(one, len(found) + 1))
-        return found
+        planner, position, told = Planner(parents(kind, text)), 0, time.monotonic()
+        total = count(kind, text)
+        for done, found in enumerate(read(kind, text), 1):
+            if found is not None:
+                position += 1
+                yield report.row(planner.plan(found, position))
+            if time.monotonic() - told > SECONDS:
+                told = time.monotonic()
+                self.stderr.write(f"{done} of {total} looked at")
 
-    def _applied(self, name: str, data: bytes) -> list[ImportEntry]:
+    def _applied(self, name: str, data: bytes) -> Iterator[dict[str, Any]]:
         batch = batches.start(name, data)
         self._notes(batch.notes)
         while batch.state == ImportBatch.State.READING:
             batch = batches.step(batch)
-            self.stderr.write(f"{batch.done} of {batch.total} looked at", ending="\n")
+            self.stderr.write(f"{batch.done} of {batch.total} looked at")
+        if batch.state == ImportBatch.State.FAILED:
+            raise CommandError(batch.error)
         ruling.confirm(batch)
-        return list(batch.entries.order_by("position"))
+        return report.rows(batch.entries.defer("fields", "raw", "before").order_by("position").iterator(500))
 
     def _notes(self, notes: list[str]) -> None:
         for note in notes:

@@ -86,7 +86,7 @@ def test_applied_as_planned_and_undone_without_a_trace(known):
 def test_only_what_was_seen_is_applied(known):
     batch = ready()
     publication("fresh2", title="Other", author="Roe, R", year="2022", doi="10.1/fresh")
-    with pytest.raises(applying.Changed, match="1 entries"):
+    with pytest.raises(applying.Changed, match="2 entries"):
         ruling.confirm(batch)
     assert not Publication.objects.filter(key="fresh").exists()
     assert batch.entries.get(key="fresh").outcome == "duplicate"

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from review.importing.reading import Found, count, format_of, pieces, read
+from review.importing.cutting import count, pieces
+from review.importing.reading import Found, format_of, read
 
 BIB = """% a comment
 @string{jmlr = "Journal of Machine Learning Research"}
@@ -61,7 +62,9 @@ def test_the_pieces_are_the_whole_text(kind):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("@article{a, title = {x}, note = {}} @misc{evil, title = {y}}", "read"),
+        ("@article{a, title = {x}, note = {}} @misc{evil, title = {y}}}", "unbalanced braces"),
+        ("@article{a, title = {x}}, year = {2020}}", "unbalanced braces"),
+        ("@article{a, title = {x", "unbalanced braces"),
         ("@article{a, title = {x\x00y}}", "control character on line 1"),
         ("@article{a, title = undefined}", "undefined @string"),
         ("@article{a b, title = {x}}", "key"),
@@ -112,7 +115,7 @@ def test_what_is_no_ris_is_told(text):
 
 
 CSV = "Title,Authors,Year,DOI,My Column\n"
-CSV += '"A, title\nof two lines","Doe, Jane; Roe, R.",2020,10.1/x,odd\nshort\na,b,c,d,e,f\n'
+CSV += '"A, title\nof two lines","Doe, Jane; Roe, R.",2020,10.1/x,odd\nshort,\na,b,c,d,e,f\n'
 
 
 def test_csv():
