@@ -1,4 +1,4 @@
-"""The flow of a review that is screened here: every number is a query over its records and decisions. A fixed number of queries."""
+"""The flow of a review that is screened here: every number is a query over its records and decisions, five in all."""
 
 from collections import Counter
 from dataclasses import dataclass
