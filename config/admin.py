@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 
 class AtlasAdminSite(AdminSite):
@@ -13,7 +14,7 @@ class AtlasAdminSite(AdminSite):
     site_title = "Atlas curation"
     index_title = "Curation"
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The first page, with what waits for this user."""
         # The site is made before the apps that it asks are ready.
         from reproductions.queries import waiting

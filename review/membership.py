@@ -140,9 +140,9 @@ def apply(
                 _write(member, Status.CONFIRMED, own)
                 done[0] += 1
         for pk in aside:
-            member = members.get(pk)
-            if member and member.status != Status.ADDITIONAL and pk not in known:
-                _write(member, Status.ADDITIONAL, Place(place.address, None, place.page))
+            listed = members.get(pk)
+            if listed and listed.status != Status.ADDITIONAL and pk not in known:
+                _write(listed, Status.ADDITIONAL, Place(place.address, None, place.page))
                 done[1] += 1
     return done[0], done[1]
 

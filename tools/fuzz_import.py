@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 10  # for a file of ordinary size
@@ -145,7 +146,7 @@ def _prepare() -> Callable[[str, str, Counter[str]], str]:
 
     def look(kind: str, text: str, outcomes: Counter[str]) -> str:
         text = decode(text.encode("utf-8", "surrogatepass"))[0]
-        planner, entries = Planner(), []
+        planner, entries = Planner(), list[Any]()
         for found in read(kind, text):
             if found is not None:
                 entries.append(planner.plan(found, len(entries) + 1))

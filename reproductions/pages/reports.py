@@ -17,12 +17,13 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     context = {"technique": technique, "claim": claim, "thumb": technique.technique_class.slug, "most": 4000}
     if request.method != "POST":
         return render(request, "pages/report.html", context)
-    context |= {"text": sent.get("text", ""), "contact": sent.get("contact", "")}
+    text, contact = sent.get("text", ""), sent.get("contact", "")
+    context |= {"text": text, "contact": contact}
     if sent.get("website"):  # a field that people do not see
         return render(request, "pages/report_thanks.html", context)
     user = request.user if request.user.is_authenticated else None
     try:
-        reporting.take_in(technique, claim, context["text"], context["contact"], address_of(request), user)
+        reporting.take_in(technique, claim, text, contact, address_of(request), user)
     except ValidationError as error:
         return render(request, "pages/report.html", context | {"faults": error.message_dict}, status=422)
     except reporting.TooMany:

@@ -10,7 +10,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
 from review.exports import csv_lines
 from review.importing import applying, batches, report, ruling, undoing
@@ -110,10 +110,8 @@ class ImportBatchAdmin(admin.ModelAdmin):
                 batch = self._batch(request, pk)
             if getattr(request, "htmx", False) and batch.state == ImportBatch.State.READING:
                 return render(request, "admin/review/importbatch/_progress.html", {"batch": batch, "may": True})
-            response = redirect("admin:review_importbatch_change", pk)
-            if getattr(request, "htmx", False):
-                response = HttpResponse(headers={"HX-Redirect": response.url})
-            return response
+            shown = reverse("admin:review_importbatch_change", args=[pk])
+            return HttpResponse(headers={"HX-Redirect": shown}) if getattr(request, "htmx", False) else redirect(shown)
 
         return view
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from review.importing.planning import Planner
 from review.importing.reading import read
+from review.models import ImportEntry
 from tests.review.planted import BIB
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ quick = settings(
 
 
 def planned(kind: str, text: str):
-    planner, entries = Planner(), []
+    planner, entries = Planner(), list[ImportEntry]()
     for found in read(kind, text):
         if found is not None:
             entries.append(planner.plan(found, len(entries) + 1))
