@@ -150,7 +150,7 @@ def test_a_slug_that_another_has_now_is_told(technique):
     technique.slug, first = "moved", technique.history.first()
     technique.save()
     factories.technique(slug=first.slug)
-    with pytest.raises(reverting.Refused, match="slug: .*already exists"):
+    with pytest.raises(reverting.Refused, match=r"slug: .*already exists"):
         reverting.restore(first, None)
 
 
