@@ -82,17 +82,16 @@ def _page(
     request: HttpRequest, review: Review, stage: str, passed: int, said: str = "", fault: str = ""
 ) -> HttpResponse:
     name = request.user.get_username()
-    rows = work.to_read(review, stage, name, request.user.pk or 0)
-    left = rows.count()
-    passed = passed % left if left else 0
-    record = rows[passed] if left else None
+    keys = list(work.to_read(review, stage, name, request.user.pk or 0).values_list("pk", flat=True))
+    passed = passed % len(keys) if keys else 0
+    record = Record.objects.select_related("publication", "search").get(pk=keys[passed]) if keys else None
     context = {
         "review": review,
         "stage": stage,
         "stage_name": Stage(stage).label,
         "record": record,
         "abstract": _abstract(record),
-        "left": left,
+        "left": len(keys),
         "passed": passed,
         "criteria": [one for one in review.criteria.all() if one.kind == "inclusion"],
         "reasons": work.reasons(review),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Mod
 
-from review.models import Criterion, Decision, Record, Review, Stage
+from review.models import Criterion, Decision, Record, Review, Stage, Verdict
 from review.prisma.places import placed
 from review.screening.agreement import Agreement, agreement
 
@@ -18,12 +18,33 @@ _PRIME, _STEP, _TURN = 1_000_003, 618_035, 314_159  # without a common factor: a
 
 
 def to_read(review: Review, stage: str, screener: str, seed: int) -> QuerySet[Record]:
-    """The records that this screener has still to decide at a stage, in an order of their own that stays the same."""
-    own = Decision.objects.filter(record=OuterRef("pk"), stage=stage, final=False)
-    said = Count("decisions", filter=Q(decisions__stage=stage, decisions__final=False))
-    rows = placed(review).filter(~Exists(own.filter(screener=screener)), place=WAITS[stage])
-    rows = rows.annotate(said=said).filter(said__lt=review.screeners)
-    return rows.order_by(Mod(F("pk") * _STEP + seed * _TURN, _PRIME), "pk").select_related("publication", "search")
+    """The records that this screener has still to decide at a stage, in an order of their own that stays the same.
+
+    Said in sets and not by each record's place in the flow, for a screener asks after every key.
+    """
+    said = Decision.objects.filter(record__review=review, stage=stage).order_by()
+    enough = said.values("record").annotate(n=Count("pk")).filter(n__gte=review.screeners)
+    rows = Record.objects.filter(review=review, removal="")
+    if stage == Stage.FULL_TEXT:
+        rows = rows.filter(pk__in=_included(review), retrieval=Record.Retrieval.RETRIEVED)
+    for settled in (enough, said.filter(final=True), said.filter(screener=screener, final=False)):
+        rows = rows.exclude(pk__in=settled.values("record"))
+    return rows.order_by(Mod(F("pk") * _STEP + seed * _TURN, _PRIME), "pk")
+
+
+def _included(review: Review) -> QuerySet[Decision, Any]:
+    """The records included at title and abstract, as ``places`` has it: a resolution counts before the rest."""
+    said = Decision.objects.filter(record__review=review, stage=Stage.ABSTRACT).order_by()
+    own, final = said.filter(final=False), said.filter(final=True)
+    if review.screeners == 1:
+        first = own.values("record").annotate(first=Min("pk"))
+        alike = own.filter(pk__in=first.values("first"), verdict=Verdict.INCLUDE)
+    else:
+        alike = own.values("record").annotate(n=Count("pk"), low=Min("verdict"), high=Max("verdict"))
+        alike = alike.filter(n__gte=2, low=Verdict.INCLUDE, high=Verdict.INCLUDE)
+    alike = alike.exclude(record__in=final.values("record"))
+    settled = final.filter(verdict=Verdict.INCLUDE).values("record")
+    return Record.objects.filter(Q(pk__in=alike.values("record")) | Q(pk__in=settled)).order_by().values("pk")
 
 
 def conflicts(review: Review, stage: str) -> QuerySet[Record]:
@@ -128,4 +149,4 @@ def agreements(review: Review) -> list[Pair]:
 def last_of(review: Review, stage: str, screener: str) -> Decision | None:
     """The newest decision of this screener that can still be taken back; see ``deciding.take_back``."""
     rows: Any = Decision.objects.filter(record__review=review, stage=stage, screener=screener, final=False)
-    return rows.select_related("record").order_by("-decided_at", "-pk").first()
+    return rows.select_related("record__publication").order_by("-decided_at", "-pk").first()
