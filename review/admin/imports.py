@@ -83,7 +83,7 @@ class ImportBatchAdmin(admin.ModelAdmin):
 
     def _shown(self, request: HttpRequest, batch: ImportBatch) -> dict[str, Any]:
         chosen = request.GET.get("outcome", "")
-        entries = batch.entries.select_related("publication")
+        entries = batch.entries.select_related("publication").defer("fields", "before", "publication__fields")
         if chosen in ImportEntry.Outcome.values:
             entries = entries.filter(outcome=chosen)
         found = dict(batch.entries.order_by().values_list("outcome").annotate(n=Count("pk")))
@@ -96,6 +96,7 @@ class ImportBatchAdmin(admin.ModelAdmin):
             "chosen": chosen,
             "page": Paginator(entries, PAGE_LENGTH).get_page(request.GET.get("p")),
             "may": self.has_change_permission(request, batch),
+            "rulable": batch.state in {ImportBatch.State.READY, ImportBatch.State.APPLIED},
         }
 
     def _doing(self, work: Work) -> Callable[..., HttpResponse]:
@@ -127,7 +128,8 @@ class ImportBatchAdmin(admin.ModelAdmin):
     def report(self, request: HttpRequest, pk: int, kind: str) -> HttpResponse | StreamingHttpResponse:
         """Every entry with its outcome, as JSON or CSV."""
         batch = self._batch(request, pk)
-        rows = report.rows(batch.entries.order_by("position").iterator(chunk_size=500))
+        entries = batch.entries.defer("fields", "raw", "before").order_by("position")
+        rows = report.rows(entries.iterator(chunk_size=500))
         if kind == "json":
             return JsonResponse(list(rows), safe=False, json_dumps_params={"indent": 1, "ensure_ascii": False})
         if kind != "csv":
