@@ -5,7 +5,7 @@ import random
 import pytest
 
 from review.importing.cutting import count, pieces
-from review.importing.reading import Found, format_of, read
+from review.importing.reading import Found, format_of, notes, read
 
 BIB = """% a comment
 @string{jmlr = "Journal of Machine Learning Research"}
@@ -137,3 +137,71 @@ def test_formats():
     assert [format_of(name) for name in ("a.BIB", "b.ris", "c.csv", "d.pdf", "")] == [
         "bibtex", "ris", "csv", None, None,
     ]  # fmt: skip
+
+
+JOINED = """@string{acm = "ACM" # " Press"}
+@string{tr = acm # {, New York}}
+@article{a, title = "One" # { Two}, publisher = tr,
+  month = 10 # "~" # jan, note = jan,
+  year = 2020}
+@article{b, title = {B}, month = feb, journal = nowhere # "x"}
+"""
+
+
+def test_what_is_joined_is_written_out():
+    first, second = entries("bibtex", JOINED)
+    assert first.fields == (
+        ("title", "One Two"), ("publisher", "ACM Press, New York"), ("month", "10~January"), ("note", "January"),
+        ("year", "2020"),
+    )  # fmt: skip
+    assert (second.line, "journal" in second.fault) == (6, True)
+
+
+def test_strings_that_grow_without_end_are_refused():
+    text = '@string{s0 = "aaaaaaaaaa"}\n' + "".join(
+        f"@string{{s{n + 1} = {' # '.join([f's{n}'] * 9)}}}\n" for n in range(9)
+    )
+    found = entries("bibtex", f"{text}@article{{a, title = s9}}\n@article{{b, title = {{B}}}}")
+    assert found[-1] == Found(12, "b", "article", (("title", "B"),))
+    assert found[-2].fault
+
+
+def test_entries_that_share_a_line_are_two():
+    found = entries("bibtex", "@article{a, title={x}} @misc{b, title={y}},\n@misc{c, title={z}}")
+    assert [(one.line, one.key, one.fault) for one in found] == [(1, "a", ""), (1, "b", ""), (2, "c", "")]
+
+
+@pytest.mark.parametrize(
+    "broken", ["rticle{b, title = {y}}", "  year = {2020},\n}", "}", "% see @article{old, title = {z}}", "@ article"]
+)
+def test_what_looks_like_a_part_of_an_entry_is_told(broken):
+    text = f"@article{{a, title = {{x}}}}\n\nwords of somebody, me@example.org\n@misc{{m, title = {{M}}}}\n{broken}\n"
+    found = entries("bibtex", f"{text}@article{{c, title = {{z}}}}")
+    assert [(one.line, bool(one.fault)) for one in found][:3] == [(1, False), (4, False), (5, True)]
+    assert (found[-1].key, found[-1].fault) == ("c", "")
+
+
+def test_a_ris_record_without_its_end_keeps_to_its_own():
+    found = entries(
+        "ris", "Provider: somebody\n\nTY - JOUR\nTI - One\nTY  - JOUR\nTI  - Two\nER  -\n\nTY  - BOOK\nER  - "
+    )
+    assert [(one.line, dict(one.fields).get("title")) for one in found] == [(3, "One"), (5, "Two"), (9, None)]
+
+
+def test_a_broken_row_of_csv_keeps_to_its_own():
+    text = 'title;year;key\n"no end;2020;a\nGood;2021;b\n"x"y;2020;c\n"Two\nlines";2022;d\nalone\n'
+    found = entries("csv", text)
+    assert [(one.line, one.key, bool(one.fault)) for one in found] == [
+        (2, "", True), (3, "b", False), (4, "", True), (5, "d", False), (7, "", True),
+    ]  # fmt: skip
+
+
+def test_cells_that_were_quoted_against_formulas_come_back():
+    found = entries("csv", "key,title\na,'=A title\nb,'Tis a title\n")
+    assert [dict(one.fields)["title"] for one in found] == ["=A title", "'Tis a title"]
+
+
+def test_what_is_said_of_a_whole_file():
+    assert notes("bibtex", JOINED) == ["@string names of this file are written out where an entry uses them: acm, tr."]
+    assert "odd one" in notes("csv", "title,odd one\nx,y\n")[0]
+    assert notes("ris", RIS) == []
