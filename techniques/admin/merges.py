@@ -34,9 +34,9 @@ class Mergeable(Curated):
         if len(pks) != 1:
             messages.error(request, "Choose one to merge; what it goes into is chosen on the next page.")
             return None
-        return redirect(self._address(pks[0]))
+        return redirect(self._merge_at(pks[0]))
 
-    def _address(self, pk: int) -> str:
+    def _merge_at(self, pk: int) -> str:
         return reverse(f"admin:techniques_{self.opts.model_name}_merge", args=[quote(pk)])
 
     def merge_view(self, request: HttpRequest, pk: int) -> HttpResponse:
