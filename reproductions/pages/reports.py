@@ -5,10 +5,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from review.pages.moved import follows
 from techniques import reporting
 from techniques.models import Technique
 
 
+@follows(Technique)
 def report(request: HttpRequest, slug: str) -> HttpResponse:
     """The form, its faults, and thanks. Nobody has to sign in."""
     technique = get_object_or_404(Technique.objects.select_related("technique_class"), slug=slug)

@@ -16,14 +16,14 @@ PAGE_LENGTH = 100
 
 def published(request: HttpRequest) -> HttpResponse:
     """The published review that this atlas starts from; a written state where none is loaded yet."""
-    review = Review.objects.filter(published=True).first()
+    review = reading.for_page().filter(published=True).first()
     return _page(request, review) if review else render(request, "pages/review_missing.html")
 
 
 @follows(Review)
 def show(request: HttpRequest, slug: str) -> HttpResponse:
     """Any review by its name."""
-    return _page(request, get_object_or_404(Review, slug=slug))
+    return _page(request, get_object_or_404(reading.for_page(), slug=slug))
 
 
 def _page(request: HttpRequest, review: Review) -> HttpResponse:

@@ -28,7 +28,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @follows(TechniqueClass)
 def show_class(request: HttpRequest, slug: str) -> HttpResponse:
     """One class: what it means, who drew it, its strategies, techniques and publications."""
-    found = get_object_or_404(TechniqueClass.objects.select_related("source"), slug=slug)
+    found = get_object_or_404(taxonomy.one_class(slug))
     members = [row for row in taxonomy.rows() if row.technique.technique_class_id == found.pk]
     pks = {row.technique.pk for row in members}
     context = {

@@ -12,6 +12,7 @@ from django.db.models import F, Prefetch, QuerySet
 from django.http import QueryDict
 
 from reproductions.queries.facets import Axis, Choice, Chosen, Facet, chosen, facets, narrow
+from review import lastchange
 from review.models import Membership, Publication
 from review.search import PUBLICATIONS
 from review.search_terms import LONGEST, terms
@@ -160,11 +161,12 @@ def year_groups(publications: Iterable[Publication], total: Counter[str]) -> lis
 
 
 def for_page() -> QuerySet[Publication]:
-    """Publications as a detail page shows them, with the other reports of the study and the claims."""
+    """Publications as a detail page shows them, with their last change, the other reports of the study and the claims."""
     members = Membership.objects.filter(review__published=True).select_related("review")
     reports = Prefetch("study__publications", Publication.objects.order_by("year", "key"), to_attr="reports")
     claims = Claim.objects.select_related("technique__technique_class").defer("technique__article")
-    return Publication.objects.select_related("study").prefetch_related(
+    found = Publication.objects.select_related("study").annotate(**lastchange.annotations(Publication))
+    return found.prefetch_related(
         Prefetch("memberships", members, to_attr="of_the_review"),
         ROLES,
         reports,

@@ -2,6 +2,7 @@
 
 from django.db.models import Case, Prefetch, QuerySet, Value, When
 
+from review import lastchange
 from review.models import Membership, Publication, Review
 from techniques.models import TechniquePublication
 
@@ -12,6 +13,11 @@ _ROLES = Prefetch(
     TechniquePublication.objects.select_related("technique__technique_class").only(*_SHOWN),
     to_attr="roles",
 )
+
+
+def for_page() -> QuerySet[Review]:
+    """Reviews, each with its last change."""
+    return Review.objects.annotate(**lastchange.annotations(Review))
 
 
 def ledger(review: Review) -> QuerySet[Membership]:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from reproductions.judging import Verdict
 from reproductions.queries import judgements
 from reproductions.queries import techniques as listed
+from review import lastchange
 from review.models import Publication
 from techniques.models import Challenge, Response, Strategy, Technique, TechniqueClass
 
@@ -40,9 +41,10 @@ class Node:
 
 
 def tree() -> list[Node]:
-    """The strategies as a tree, each with the techniques that carry it. Two queries."""
+    """The strategies as a tree, each with its last change and the techniques that carry it. Two queries."""
     through = Technique.strategies.through
-    strategies = list(Strategy.objects.select_related("source").order_by("position", "slug"))
+    found = Strategy.objects.select_related("source").annotate(**lastchange.annotations(Strategy))
+    strategies = list(found.order_by("position", "slug"))
     nodes = {strategy.pk: Node(strategy) for strategy in strategies}
     for technique, strategy in through.objects.values_list("technique_id", "strategy_id"):  # type: ignore[attr-defined]
         nodes[strategy].own.add(technique)
@@ -63,6 +65,12 @@ def flat(nodes: Iterable[Node]) -> Iterable[Node]:
 def classes() -> list[TechniqueClass]:
     """The classes in order, each with who drew it."""
     return list(TechniqueClass.objects.select_related("source"))
+
+
+def one_class(slug: str) -> QuerySet[TechniqueClass]:
+    """A class, with who drew it and its last change."""
+    found = TechniqueClass.objects.select_related("source").annotate(**lastchange.annotations(TechniqueClass))
+    return found.filter(slug=slug)
 
 
 def labels() -> dict[str, list[Response] | list[Challenge]]:

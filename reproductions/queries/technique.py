@@ -22,6 +22,7 @@ from django.db.models.functions import Coalesce, RowNumber
 
 from reproductions.models import Measurement, Remark, Run
 from reproductions.queries import judgements
+from review import lastchange
 from review.models import Membership, Publication, Review
 from techniques.markdown import CITATION, Citation, keys
 from techniques.models import Challenge, Claim, Response, Strategy, Technique, TechniqueRelation
@@ -32,12 +33,13 @@ WAITING = (Run.Status.QUEUED, *Run.ACTIVE)
 
 
 def base() -> QuerySet[Technique]:
-    """A technique with its class and who drew it, the published review, and how many runs wait on this site."""
+    """A technique with its class and who drew it, its last change, the published review, and how many runs wait on this site."""
     waiting = Run.objects.filter(status__in=WAITING).order_by().values("origin").annotate(n=Count("pk"))
     review = Review.objects.filter(published=True)
     return judgements.with_newest(Technique.objects.select_related("technique_class__source")).annotate(
         waiting=Coalesce(Subquery(waiting.filter(origin=Run.Origin.SITE).values("n")[:1]), Value(0)),
         review_bibtex=Subquery(review.values("bibtex")[:1]),
+        **lastchange.annotations(Technique),
     )
 
 
@@ -114,8 +116,9 @@ def citation(publication: Publication) -> Citation:
 
 
 def claims(technique: Technique) -> list[Claim]:
-    """The claims about the technique, each with its publication and what curators remarked. Two queries."""
+    """The claims about the technique, with publication, last change and what curators remarked. Two queries."""
     found = Claim.objects.filter(technique=technique).select_related("publication")
+    found = found.annotate(**lastchange.annotations(Claim))
     light = found.defer("publication__fields", "publication__authors_text")
     return list(light.prefetch_related(Prefetch("remarks", Remark.objects.select_related("author"))).order_by("pk"))
 

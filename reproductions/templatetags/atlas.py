@@ -7,6 +7,7 @@ from django.template import Context
 from django.utils.html import format_html_join, json_script
 
 from reproductions import marks, wording
+from review import lastchange
 from techniques.listings import numbered
 
 register = template.Library()
@@ -16,6 +17,7 @@ for word in (wording.exact, wording.rounded, wording.factor, wording.unit_sign, 
     register.filter(word.__name__, word)
 register.simple_tag(wording.plural, name="count")
 register.simple_tag(numbered, name="numbered")
+register.filter(lastchange.of_record.__name__, lastchange.of_record)
 
 ROOMS = (
     ("Taxonomy", "/taxonomy/"),
