@@ -23,6 +23,11 @@ _TRADEOFF = ("retraining", "retraining_text", "exactness", "hardware", "hardware
 _LISTS = ("strategies", "responses", "challenges")
 
 
+def has_folder(root: Path, slug: str) -> bool:
+    """Whether the catalogue under ``root`` has a folder of this slug."""
+    return (root / CATALOGUE / slug).is_dir()
+
+
 def read(folder: Path) -> Parsed:
     """One technique's folder with every fault; a technique without page.md has an empty article."""
     parsed = Parsed()

@@ -3,11 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from review.admin.curated import Curated
-from techniques import article_faults
+from techniques import article_faults, technique_files
 from techniques.admin.articles import ArticleField
 from techniques.admin.claims import ClaimInline
 from techniques.admin.fields import WordsField
@@ -69,6 +70,27 @@ class TechniqueAdmin(Curated):
         ("Article", {"fields": ("article", "note")}),
         ("Implementation", {"fields": ("implementation", "official_code", "wave")}),
     )  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Technique | None = None) -> Any:
+        """The slug names the folder in the catalogue, so it stays once there is one; its help text says why."""
+        return ("folder",) if obj and technique_files.has_folder(settings.BASE_DIR, obj.slug) else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Technique | None = None) -> Any:
+        """The slug as a text where it is not to be changed."""
+        if not self.get_readonly_fields(request, obj):
+            return self.fieldsets
+        (name, first), *others = self.fieldsets
+        fields = tuple("folder" if field == "slug" else field for field in first["fields"])
+        return ((name, {"fields": fields}), *others)
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Technique | None = None) -> Any:
+        """No script fills in what cannot be changed."""
+        return {} if self.get_readonly_fields(request, obj) else self.prepopulated_fields
+
+    @admin.display(description="slug")
+    def folder(self, technique: Technique) -> str:
+        """The slug, and why it stays."""
+        return f"{technique.slug}: names the folder of its article and implementation, so it is not changed here."
 
     def save_model(self, request: HttpRequest, obj: Technique, form: Any, change: bool) -> None:
         """Saves an article whose formulas cannot be read too, and says which: the page shows them as written."""
