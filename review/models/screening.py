@@ -153,7 +153,8 @@ class Decision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.record_id} {self.stage}: {self.verdict} by {self.screener}"
+        """Without the verdict: lists of what hangs on a record must not break the blind."""
+        return f"{self.record_id} {self.stage} by {self.screener}"
 
 
 class ChecklistAnswer(models.Model):

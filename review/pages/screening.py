@@ -205,7 +205,7 @@ def _resolved(request: HttpRequest, review: Review) -> HttpResponse:
     reason = sent.get("reason", "")
     try:
         record = _record(review, sent.get("record", ""))
-        verdict = "exclude" if reason else "include"
+        verdict = "exclude" if reason else sent.get("verdict", "")
         made = deciding.resolve(record, sent.get("stage", ""), verdict, request.user, reason, sent.get("note", ""))
         messages.success(request, f"Resolved: {made.get_verdict_display()}.")
     except Refused as refusal:

@@ -1,5 +1,8 @@
 """Decisions of screeners, their resolution, and the retrieval of reports: each in one transaction."""
 
+import hashlib
+import re
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -9,7 +12,19 @@ from review.models import Criterion, Decision, Record, Stage, Verdict
 from review.prisma.places import placed
 from review.screening.work import WAITS, conflicts
 
+# How long a slip of the hand can be taken back once the other has decided as well.
+GRACE = timedelta(minutes=10)
 RETRIEVALS = (Record.Retrieval.SOUGHT, Record.Retrieval.RETRIEVED, Record.Retrieval.NOT_RETRIEVED)
+
+
+def slug_of(record: str, stage: str, screener: str, final: bool) -> str:
+    """The natural key of a decision. A name that is no slug, or reads like a resolution, gets a mark of its own."""
+    if final:
+        return f"{record}-{stage}-final"
+    own = re.sub(r"[^A-Za-z0-9_-]", "-", screener)
+    if own != screener or own == "final":
+        own = f"{own}-{hashlib.sha256(screener.encode()).hexdigest()[:8]}"
+    return f"{record}-{stage}-{own}"
 
 
 class Refused(Exception):
@@ -42,16 +57,20 @@ def resolve(record: int, stage: str, verdict: str, user: Any, reason: str = "", 
 
 
 def take_back(decision: Decision, user: Any) -> None:
-    """Take one's own decision back, while the blind holds: afterwards it is for a resolution to settle."""
+    """Take one's own decision back: at any time while the blind holds, and as a slip of the hand for ``GRACE`` after.
+
+    Later it is for a resolution to settle, and what a resolution or the next stage rests on stays.
+    """
     with transaction.atomic():
         row = _locked(decision.record_id)
         own = row.decisions.filter(pk=decision.pk, screener=user.get_username(), final=False).first()
         if own is None:
             raise Refused("This decision is not there any more.")
+        if _rested_upon(row, own.stage):
+            raise Refused("It cannot be taken back any more: a resolution or the next stage rests on it.")
         others = row.decisions.filter(stage=own.stage).exclude(pk=own.pk)
-        later = row.decisions.filter(stage=Stage.FULL_TEXT).exists() and own.stage == Stage.ABSTRACT
-        if others.exists() or later or (row.retrieval and own.stage == Stage.ABSTRACT):
-            raise Refused("It cannot be taken back any more: another decision rests on it, or stands beside it.")
+        if others.exists() and timezone.now() - own.decided_at > GRACE:
+            raise Refused("It cannot be taken back any more: others have decided too, and their verdict can be read.")
         own._change_reason = "taken back"  # type: ignore[attr-defined]
         own.delete()
 
@@ -70,6 +89,13 @@ def retrieve(record: int, retrieval: str, user: Any, note: str = "") -> Record:
         row.retrieval, row.retrieval_note = retrieval, note[:300]
         row.save()
     return row
+
+
+def _rested_upon(row: Record, stage: str) -> bool:
+    if row.decisions.filter(stage=stage, final=True).exists():
+        return True
+    later = row.decisions.filter(stage=Stage.FULL_TEXT).exists() or row.retrieval != Record.Retrieval.NOT_SOUGHT
+    return stage == Stage.ABSTRACT and later
 
 
 def _locked(record: int) -> Record:
@@ -101,7 +127,7 @@ def _save(row: Record, stage: str, verdict: str, user: Any, reason: str, note: s
     decision = Decision(
         record=row, stage=stage, screener=name, user=user, final=final, verdict=verdict,
         reason=criterion if verdict == Verdict.EXCLUDE else None, note=note.replace("\0", "")[:4000],
-        decided_at=timezone.now(), slug=f"{row.slug}-{stage}-{'final' if final else name}"[:300],
+        decided_at=timezone.now(), slug=slug_of(row.slug, stage, name, final),
     )  # fmt: skip
     try:
         with transaction.atomic():

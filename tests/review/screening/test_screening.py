@@ -128,8 +128,33 @@ def test_one_takes_back_while_nobody_rests_on_it(update, reason):
     with pytest.raises(Refused, match="not there"):
         deciding.take_back(made, bo)
     deciding.decide(record.pk, STAGE, "include", bo)
-    with pytest.raises(Refused, match="any more"):
+    Decision.objects.filter(pk=made.pk).update(decided_at=made.decided_at - 2 * deciding.GRACE)
+    with pytest.raises(Refused, match="others have decided too"):
         deciding.take_back(made, ann)
+
+
+def test_a_slip_of_the_second_hand_is_taken_back_until_something_rests_on_it(update, reason):
+    ann, bo, curator = person("screener", "ann"), person("screener", "bo"), person("curator")
+    record = update.records.first()
+    deciding.decide(record.pk, STAGE, "include", ann)
+    deciding.take_back(deciding.decide(record.pk, STAGE, "exclude", bo, reason), bo)
+    assert places(update)[0] == "waiting-screening"
+    made = deciding.decide(record.pk, STAGE, "exclude", bo, reason)
+    deciding.resolve(record.pk, STAGE, "include", curator)
+    with pytest.raises(Refused, match="rests on it"):
+        deciding.take_back(made, bo)
+    assert [one.verdict for one in Decision.history.filter(screener="bo").order_by("history_id")] == ["exclude"] * 3
+
+
+@pytest.mark.parametrize("name", ["ann@example.org", "ann.b+c", "final", "x" * 150, "Ümit"])
+def test_any_user_name_gives_a_key_that_the_files_can_hold(update, name):
+    user = person("screener", name)
+    made = deciding.decide(update.records.first().pk, STAGE, "include", user)
+    made.clean_fields()
+    assert made.screener == name
+    assert not made.slug.endswith("-final")
+    others = {deciding.slug_of("r", STAGE, other, False) for other in ("a.b", "a-b", "a+b", "a_b")}
+    assert len(others) == 4
 
 
 def test_reports_are_got_before_they_are_read(update, reason):
@@ -220,6 +245,8 @@ def test_a_conflict_is_settled_on_its_page(update, reason):
     deciding.decide(record.pk, STAGE, "exclude", bo, reason)
     page = reverse("screening-conflicts", args=[update.slug])
     assert client_of(curator).get(page).context["groups"][0]["rows"][0][0] == record
+    nothing = client_of(curator).post(page, {"record": record.pk, "stage": STAGE}, follow=True)
+    assert "nothing was chosen" in nothing.content.decode()
     client_of(curator).post(page, {"record": record.pk, "stage": STAGE, "verdict": "include"})
     assert places(update)[0] == "waiting-sought"
     assert record.decisions.get(final=True).user == curator
