@@ -83,7 +83,7 @@ class ImportBatchAdmin(admin.ModelAdmin):
 
     def _shown(self, request: HttpRequest, batch: ImportBatch) -> dict[str, Any]:
         chosen = request.GET.get("outcome", "")
-        entries = batch.entries.select_related("publication").defer("fields", "before", "publication__fields")
+        entries = batch.entries.select_related("publication").defer("before", "publication__fields")
         if chosen in ImportEntry.Outcome.values:
             entries = entries.filter(outcome=chosen)
         found = dict(batch.entries.order_by().values_list("outcome").annotate(n=Count("pk")))

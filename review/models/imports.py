@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
+from review.citation import decoded
 from review.models.evidence import KEY_LENGTH, Publication
 from review.models.screening import Search
 
@@ -108,3 +109,8 @@ class ImportEntry(models.Model):
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.key or '(no key)'}"
+
+    @property
+    def title(self) -> str:
+        """Its title, for people; "" where it could not be read."""
+        return next((decoded(value) for name, value in self.fields if name.lower() == "title"), "")
