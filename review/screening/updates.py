@@ -3,7 +3,7 @@
 import re
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from review.models import Criterion, Review
@@ -18,6 +18,9 @@ REASONS = (
     ("no-study", "no study of its own", "A survey, an editorial or an abstract without a study."),
 )
 
+TAKEN = {"begin"}  # a word that an address beside the reviews' own has
+_TAKEN_TEXT = "A new update needs a title of its own."
+
 
 def start(title: str, first_year: int, screeners: int = 2) -> Review:
     """Begin an update from ``first_year`` on. Raises ``ValidationError`` for what cannot be one.
@@ -27,15 +30,32 @@ def start(title: str, first_year: int, screeners: int = 2) -> Review:
     before = Review.objects.filter(published=True).first()
     title = " ".join(title.replace("\0", "").split())
     slug = slugify(title)[:90] or f"update-{first_year}"
-    if not title or Review.objects.filter(slug=slug).exists():
-        raise ValidationError("A new update needs a title of its own." if title else "An update needs a title.")
+    if not title:
+        raise ValidationError("An update needs a title.")
+    if slug in TAKEN or Review.objects.filter(slug=slug).exists():
+        raise ValidationError(_TAKEN_TEXT)
+    try:
+        return _made(slug, title, first_year, screeners, before)
+    except IntegrityError as error:
+        # The same form sent twice at once.
+        raise ValidationError(_TAKEN_TEXT) from error
+
+
+def _made(slug: str, title: str, first_year: int, screeners: int, before: Review | None) -> Review:
     with transaction.atomic():
         review = Review(slug=slug, title=title, first_year=first_year, screeners=screeners)
         review.inclusion_criteria = [_without_window(text) for text in (before.inclusion_criteria if before else [])]
         review.full_clean()
         review.save()
         rows = [
-            Criterion(review=review, kind="inclusion", slug=f"{slug}-in-{number}", name=text[:100], position=number)
+            Criterion(
+                review=review,
+                kind="inclusion",
+                slug=f"{slug}-in-{number}",
+                name=text[:100],
+                text=text if len(text) > 100 else "",
+                position=number,
+            )
             for number, text in enumerate(review.inclusion_criteria, 1)
         ] + [
             Criterion(

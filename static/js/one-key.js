@@ -1,4 +1,5 @@
-// A key for each button or link that names one in data-key. Not while somebody types, and not with a modifier.
+// A key for each button, link or summary that names one in data-key; anything else that names one is led to. Not while
+// somebody types, and not with a modifier.
 (() => {
   "use strict";
   const typing = (element) => element.closest("input:not([type=radio], [type=checkbox], [type=submit]), textarea, select, [contenteditable]");
@@ -7,7 +8,8 @@
     const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (wanted) {
       event.preventDefault();
-      wanted.click();
+      if (wanted.matches("a, button, summary")) wanted.click();
+      else wanted.focus();
     }
   });
 })();

@@ -274,12 +274,20 @@ def test_who_may_do_what(update, group, reads, decides, curates):
 
 
 @pytest.mark.parametrize("sent", [{"title": "", "first_year": "2024"}, {"title": "x", "first_year": "soon"},
-                                  {"title": "Living update 2024", "first_year": "2024"}, {}])  # fmt: skip
+                                  {"title": "Living update 2024", "first_year": "2024"}, {},
+                                  {"title": "Begin", "first_year": "2024"}, {"title": "x" * 600, "first_year": "2024"},
+                                  {"title": "\0", "first_year": "2024"}])  # fmt: skip
 def test_an_update_that_cannot_be_is_refused(update, sent):
     before = Review.objects.count()
     answer = client_of(person("curator")).post(reverse("screening-begin"), sent, follow=True)
     assert "Nothing was started" in answer.content.decode()
     assert Review.objects.count() == before
+
+
+def test_a_long_criterion_is_kept_whole(update):
+    Review.objects.filter(published=True).update(inclusion_criteria=["long " * 40])
+    [one] = updates.start("Another", 2025).criteria.filter(kind="inclusion")
+    assert (len(one.name), one.text) == (100, "long " * 40)
 
 
 def test_the_queries_do_not_grow(update):
