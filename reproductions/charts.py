@@ -19,6 +19,8 @@ LOOKS: dict[str, dict[str, Any]] = {
 HOLLOW = {"smoke", "baseline"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 FACTORS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+# Between them, where a chart would show one of those alone.
+FINE = (0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2, 1.3, 1.5, 1.75, 2.5, 3, 4)
 # Two labels of claims at one end of the chart hide each other when the claims are nearer than this factor.
 APART = 1.25
 
@@ -38,7 +40,8 @@ def sweep(
     lines = [_line(one, number, hidden=measured and one["kind"] == "smoke") for number, one in enumerate(series)]
     y_axis: dict[str, Any] = {"title": {"text": "<br>".join(wrap(y_title, 44))}}
     if ratio:
-        y_axis |= {"type": "log", "tickvals": list(FACTORS), "ticktext": [f"{factor:g} ×" for factor in FACTORS]}
+        marks = _marks([y for one in series for y in one["y"] if y] + [1])
+        y_axis |= {"type": "log", "tickvals": marks, "ticktext": [f"{factor:g} ×" for factor in marks]}
     return {
         "data": [*lines, *_claims(claims, ends)],
         "layout": {
@@ -52,6 +55,13 @@ def sweep(
             ],
         },
     }
+
+
+def _marks(values: Sequence[float]) -> list[float]:
+    """The ticks of a log axis of factors: round ones, and finer ones where fewer than three of those would be seen."""
+    low, high = min(values) / 1.05, max(values) * 1.05
+    seen = [factor for factor in FACTORS if low <= factor <= high]
+    return sorted(FACTORS if len(seen) > 2 else {*FACTORS, *FINE})
 
 
 def doubles(points: Sequence[float]) -> bool:

@@ -14,6 +14,8 @@ _SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
     "s": ((1, 1, "s"), (1e-3, 1e-3, "ms"), (0, 1e-6, "µs")),
     "B": ((2**30, 2**30, "GiB"), (2**20, 2**20, "MiB"), (2**10, 2**10, "KiB"), (0, 1, "B")),
 }
+_SCALES["FLOP"] = ((1e12, 1e12, "TFLOP"), (1e9, 1e9, "GFLOP"), (1e6, 1e6, "MFLOP"), (0, 1, "FLOP"))
+_SCALES["share"] = ((0, 0.01, "%"),)
 _SCALES["bytes"] = _SCALES["B"]
 
 

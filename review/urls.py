@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from review.pages import checklist, duplicates, flow, membership, screening
+from review.pages import checklist, duplicates, flow, membership, screening, work
 
 urlpatterns: list[URLPattern] = [
+    path("", work.index, name="curate"),
     path("duplicates/", duplicates.queue, name="duplicates"),
     path("duplicates/find/", duplicates.find, name="duplicates-find"),
     path("duplicates/<str:kind>/<int:pk>/", duplicates.decide, name="duplicates-decide"),

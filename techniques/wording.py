@@ -21,7 +21,7 @@ def unit_sign(unit: str) -> str:
 
 def metric_words(metric: str) -> str:
     """A metric's name as words: ``training_time`` reads ``training time``."""
-    return metric.replace("_", " ")
+    return "model FLOP utilisation" if metric == "mfu" else metric.replace("_", " ")
 
 
 def claimed(claim: Claim) -> str:

@@ -1,6 +1,6 @@
 """The page of one technique, in the order that docs/look.md fixes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -69,7 +69,7 @@ def evidence(technique: Technique) -> dict[str, Any]:
         "runs": runs[:SHOWN_RUNS],
         "verdict": judging.of_technique(standing, judged),
         "comparisons": [comparisons.draw(one) for one in judged],
-        "sweeps": [(one, figure(one, claims, technique.technique_class.slug)) for one in sweeps],
+        "sweeps": [(one, figure(one, beside(one, sweeps, claims), technique.technique_class.slug)) for one in sweeps],
         "record": record,
         "outdated": bool(record and record.code_digest != sources.digest(technique.slug)),
         "tables": measured.tables(own),
@@ -82,6 +82,13 @@ def evidence(technique: Technique) -> dict[str, Any]:
 def pieces(slug: str, section: articles.Section) -> list[tuple[articles.Part, sources.Listing | None]]:
     """The parts of a section, each with the lines of code it asks for."""
     return [(part, sources.function(slug, part.file, part.function) if part.file else None) for part in section.parts]
+
+
+def beside(sweep: measured.Sweep, sweeps: Sequence[measured.Sweep], claims: Iterable[Claim]) -> list[Claim]:
+    """The claims that belong into the chart of a sweep: those whose conditions name it, and those that name none in the
+    first chart of a speed-up, since the others vary something else."""
+    first = next((one.sweep for one in sweeps if one.metric == measured.SPEEDUP and not one.simulated), "")
+    return [claim for claim in claims if claim.like_for_like.get("sweep", first) == sweep.sweep]
 
 
 def figure(sweep: measured.Sweep, claims: Iterable[Claim], hue: str) -> dict[str, Any]:

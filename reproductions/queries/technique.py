@@ -132,10 +132,12 @@ def relations(technique: Technique) -> list[TechniqueRelation]:
 def runs(technique: Technique) -> list[Run]:
     """The newest runs, and of each kind on each device at each size the newest, however old; without their records."""
     best = Measurement.objects.filter(
-        run=OuterRef("pk"), metric="speedup", role=Measurement.Role.METHOD, process__isnull=True, null_point=False
-    ).order_by("-median")
+        run=OuterRef("pk"), metric="speedup", role=Measurement.Role.METHOD, process__isnull=True, null_point=False,
+        simulated=False,
+    ).order_by("-median")  # fmt: skip
     found = judgements.light(Run.objects.filter(technique=technique))
-    found = found.annotate(best=Subquery(best.values("median")[:1]), place=Window(RowNumber(), order_by=NEWEST))
+    found = found.annotate(best=Subquery(best.values("median")[:1]), best_method=Subquery(best.values("variant")[:1]))
+    found = found.annotate(place=Window(RowNumber(), order_by=NEWEST))
     return list(found.filter(Q(place__lte=MOST_RUNS) | Q(number=1)).order_by(*NEWEST))
 
 

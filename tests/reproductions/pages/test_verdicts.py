@@ -175,7 +175,7 @@ def test_a_curator_may_not_touch_a_measurement(claim: Claim) -> None:
 def test_faulty_conditions_are_refused_with_their_key(claim: Claim) -> None:
     page = reverse("admin:techniques_claim_change", args=[claim.pk])
     form = {name: getattr(claim, name) for name in ("slug", "metric", "kind", "unit", "source_url", "tolerance")}
-    form |= {"technique": claim.technique_id, "publication": claim.publication_id, "like_for_like": '{"devises": 8}'}
+    form |= {"technique": claim.technique_id, "publication": claim.publication_id, "like_for_like": "devises = 8"}
     answer = signed_in("curator").post(page, form)
     assert answer.status_code == 200
     assert "devises: unknown; known: device_class" in answer.content.decode()
