@@ -1,5 +1,6 @@
 """Screening: the overview of a review, one record after the other, reports to get, conflicts to resolve."""
 
+from textwrap import shorten
 from typing import Any
 
 from django.contrib import messages
@@ -57,7 +58,7 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
         "review": review,
         "stages": work.progress(review, request.user.get_username()),
         "searches": review.searches.all(),
-        "criteria": review.criteria.all(),
+        "criteria": review.criteria.order_by("-kind", "position", "slug"),
         "agreements": work.agreements(review),
         "to_retrieve": work.to_retrieve(review).count(),
     }
@@ -122,13 +123,17 @@ def decide(request: HttpRequest, slug: str, stage: str) -> HttpResponse:
     try:
         record = _record(review, sent.get("record", ""))
         made = deciding.decide(record, stage, verdict, request.user, reason, sent.get("note", ""))
-        said = f"{made.record.publication.title[:80]}: {made.get_verdict_display()}"
+        said = f"{_short(made.record)}: {made.get_verdict_display()}"
     except Refused as refusal:
         fault = f"Nothing was saved. {refusal}"
     if getattr(request, "htmx", False):
         return _page(request, review, stage, _passed(sent.get("passed", "")), said, fault)
     (messages.error if fault else messages.success)(request, fault or said)
     return redirect(_address("screening-read", review, stage, sent.get("passed", "")))
+
+
+def _short(record: Record) -> str:
+    return shorten(record.publication.title, 80, placeholder="…")
 
 
 def _record(review: Review, text: str) -> int:
@@ -154,7 +159,7 @@ def take_back(request: HttpRequest, slug: str, stage: str) -> HttpResponse:
         if decision is None:
             raise Refused("There is no decision of yours to take back.")
         deciding.take_back(decision, request.user)
-        said, fault = f"Taken back: {decision.record.publication.title[:80]}", ""
+        said, fault = f"Taken back: {_short(decision.record)}", ""
     except Refused as refusal:
         said, fault = "", str(refusal)
     if stage not in Stage.values:
@@ -175,7 +180,7 @@ def retrieval(request: HttpRequest, slug: str) -> HttpResponse:
             record = _record(review, request.POST.get("record", ""))
             note = request.POST.get("note", "").replace("\0", "")
             row = deciding.retrieve(record, request.POST.get("retrieval", ""), request.user, note)
-            messages.success(request, f"{row.publication.title[:80]}: {row.get_retrieval_display()}.")
+            messages.success(request, f"{_short(row)}: {row.get_retrieval_display()}")
         except Refused as refusal:
             messages.error(request, f"Nothing was saved. {refusal}")
         return redirect("screening-retrieval", slug=slug)
@@ -202,11 +207,10 @@ def conflicts(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _resolved(request: HttpRequest, review: Review) -> HttpResponse:
     sent = request.POST
-    reason = sent.get("reason", "")
+    verdict, reason, note = (sent.get(name, "") for name in ("verdict", "reason", "note"))
     try:
         record = _record(review, sent.get("record", ""))
-        verdict = "exclude" if reason else sent.get("verdict", "")
-        made = deciding.resolve(record, sent.get("stage", ""), verdict, request.user, reason, sent.get("note", ""))
+        made = deciding.resolve(record, sent.get("stage", ""), verdict, request.user, reason, note)
         messages.success(request, f"Resolved: {made.get_verdict_display()}.")
     except Refused as refusal:
         messages.error(request, f"Nothing was saved. {refusal}")

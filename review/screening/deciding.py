@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from review.models import Criterion, Decision, Record, Stage, Verdict
 from review.prisma.places import placed
-from review.screening.work import WAITS, conflicts
+from review.screening.work import conflicts
 
 # How long a slip of the hand can be taken back once the other has decided as well.
 GRACE = timedelta(minutes=10)
@@ -38,8 +39,10 @@ def decide(record: int, stage: str, verdict: str, user: Any, reason: str = "", n
     """
     with transaction.atomic():
         row = _locked(record)
-        _check_stage(row, stage)
-        said = list(row.decisions.filter(stage=stage, final=False).values_list("screener", flat=True))
+        decisions = list(row.decisions.order_by("pk"))
+        said = [one.screener for one in decisions if one.stage == stage and not one.final]
+        if not waits(row, _stage(stage), decisions):
+            raise Refused("This record waits for no decision at this stage.")
         if user.get_username() in said:
             raise Refused("You have decided this record already.")
         if len(said) >= row.review.screeners:
@@ -111,10 +114,24 @@ def _stage(stage: str) -> str:
     return stage
 
 
-def _check_stage(row: Record, stage: str) -> None:
-    place = placed(row.review).values_list("place", flat=True).get(pk=row.pk)
-    if place != WAITS[_stage(stage)]:
-        raise Refused("This record waits for no decision at this stage.")
+def waits(record: Record, stage: str, decisions: Sequence[Decision]) -> bool:
+    """Whether a record waits for a decision at a stage, from all ``decisions`` on it in their order."""
+    if record.removal or _verdict(decisions, stage, record.review.screeners):
+        return False
+    if stage == Stage.ABSTRACT:
+        return True
+    first = _verdict(decisions, Stage.ABSTRACT, record.review.screeners)
+    return first == Verdict.INCLUDE and record.retrieval == Record.Retrieval.RETRIEVED
+
+
+def _verdict(decisions: Sequence[Decision], stage: str, screeners: int) -> str:
+    """The rule of ``places`` for one record at hand, without a query; "" where there is none yet."""
+    final = [one.verdict for one in decisions if one.stage == stage and one.final]
+    own = [one.verdict for one in decisions if one.stage == stage and not one.final]
+    if final:
+        return final[0]
+    settled = own and (screeners == 1 or (len(own) > 1 and len(set(own)) == 1))
+    return own[0] if settled else ""
 
 
 def _save(row: Record, stage: str, verdict: str, user: Any, reason: str, note: str, final: bool) -> Decision:

@@ -32,16 +32,17 @@ def to_read(review: Review, stage: str, screener: str, seed: int) -> QuerySet[Re
     return rows.order_by(Mod(F("pk") * _STEP + seed * _TURN, _PRIME), "pk")
 
 
-def _included(review: Review) -> QuerySet[Decision, Any]:
+def _included(review: Review) -> QuerySet[Record, Any]:
     """The records included at title and abstract, as ``places`` has it: a resolution counts before the rest."""
     said = Decision.objects.filter(record__review=review, stage=Stage.ABSTRACT).order_by()
     own, final = said.filter(final=False), said.filter(final=True)
+    alike: QuerySet[Decision, Any]
     if review.screeners == 1:
         first = own.values("record").annotate(first=Min("pk"))
         alike = own.filter(pk__in=first.values("first"), verdict=Verdict.INCLUDE)
     else:
-        alike = own.values("record").annotate(n=Count("pk"), low=Min("verdict"), high=Max("verdict"))
-        alike = alike.filter(n__gte=2, low=Verdict.INCLUDE, high=Verdict.INCLUDE)
+        counted = own.values("record").annotate(n=Count("pk"), low=Min("verdict"), high=Max("verdict"))
+        alike = counted.filter(n__gte=2, low=Verdict.INCLUDE, high=Verdict.INCLUDE)
     alike = alike.exclude(record__in=final.values("record"))
     settled = final.filter(verdict=Verdict.INCLUDE).values("record")
     return Record.objects.filter(Q(pk__in=alike.values("record")) | Q(pk__in=settled)).order_by().values("pk")

@@ -247,6 +247,8 @@ def test_a_conflict_is_settled_on_its_page(update, reason):
     assert client_of(curator).get(page).context["groups"][0]["rows"][0][0] == record
     nothing = client_of(curator).post(page, {"record": record.pk, "stage": STAGE}, follow=True)
     assert "nothing was chosen" in nothing.content.decode()
+    without = {"record": record.pk, "stage": STAGE, "verdict": "exclude", "reason": ""}
+    assert "needs one of" in client_of(curator).post(page, without, follow=True).content.decode()
     client_of(curator).post(page, {"record": record.pk, "stage": STAGE, "verdict": "include"})
     assert places(update)[0] == "waiting-sought"
     assert record.decisions.get(final=True).user == curator
