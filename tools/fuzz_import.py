@@ -1,6 +1,6 @@
 """Tries to break the import: broken files by the thousand, none of which may raise, hang, or lose an entry in silence.
 
-    python tools/fuzz_import.py [FILES] [--seed N] [--atheris SECONDS]
+    .venv/bin/python tools/fuzz_import.py [FILES] [--seed N] [--atheris SECONDS]
 
 Files are mutations of the shipped bibliography with a fixed seed, so that a failure can be seen again; with --atheris
 a coverage-guided fuzzer looks for more. Prints what it did; ends with status 1 and the file at the first failure.
@@ -16,30 +16,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 10  # for a file of ordinary size
-START = re.compile(r"^[ \t]*@[ \t]*(?!(?:comment|string|preamble)\b)\w+[ \t]*[{(]", re.MULTILINE | re.IGNORECASE)
+STARTS = {
+    "bibtex": re.compile(r"^[ \t]*@[ \t]*(?!(?:comment|string|preamble)\b)\w+[ \t]*[{(]", re.MULTILINE | re.IGNORECASE),
+    "ris": re.compile(r"^TY[ \t]*-[ \t]", re.MULTILINE),
+    "csv": re.compile(r"(?!)"),  # where a row begins is what its reader says
+}
+Look = Callable[[str, str, Counter[str], bool], str]
 LOOKALIKE = str.maketrans("aeopcxy", "аеорсху")
-NOISE = [
-    "{",
-    "}",
-    '"',
-    ",",
-    "=",
-    "@",
-    "#",
-    "\\",
-    "\n",
-    "@article{",
-    "@string{",
-    "@comment{",
-    "\x00",
-    "\ufeff",
-    "%",
-    "$",
-]
+NOISE = (*'{}",=@#\\\n%$', "@article{", "@string{", "@comment{", "\x00", "\ufeff", "TY  - ", "ER  - ", ";")
+WHOLE = 20  # of so many files, one goes all the way: stored, applied, undone
 RIS = "TY  - JOUR\nAU  - Doe, J\nTI  - A title\nPY  - 2020\nER  - \n"
 CSV = 'title,authors,year\n"A title","Doe, J; Roe, R",2020\n'
 
@@ -114,7 +102,7 @@ def main() -> int:
         else:
             text = (huge if number % 500 == 499 else rng.choice(USUAL))(text, rng)
         at = time.monotonic()
-        fault = look(kind, text, outcomes)
+        fault = look(kind, text, outcomes, number % WHOLE == 0)
         slowest = max(slowest, (time.monotonic() - at) if len(text) < 2_000_000 else 0)
         if fault or slowest > SECONDS:
             Path("fuzz-failure.txt").write_text(text, encoding="utf-8", errors="surrogatepass")
@@ -128,8 +116,8 @@ def main() -> int:
     return 0
 
 
-def _prepare() -> Callable[[str, str, Counter[str]], str]:
-    """A function that plans a file against an empty database and says what went wrong."""
+def _prepare() -> Look:
+    """A function that plans a file against an empty database, or imports and undoes it, and says what went wrong."""
     os.environ["ATLAS_VAR"] = tempfile.mkdtemp(prefix="atlas-fuzz-")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     sys.path.insert(0, str(ROOT))
@@ -139,14 +127,27 @@ def _prepare() -> Callable[[str, str, Counter[str]], str]:
     from django.core.management import call_command
 
     from review.faults import decode
+    from review.importing import batches, ruling, undoing
     from review.importing.planning import Planner
-    from review.importing.reading import read
+    from review.importing.reading import parents, read
+    from review.models import ImportBatch, ImportEntry, Publication, Study
 
     call_command("migrate", verbosity=0)
 
-    def look(kind: str, text: str, outcomes: Counter[str]) -> str:
-        text = decode(text.encode("utf-8", "surrogatepass"))[0]
-        planner, entries = Planner(), list[Any]()
+    def all_the_way(kind: str, data: bytes) -> int:
+        batch = batches.start(f"fuzz.{'bib' if kind == 'bibtex' else kind}", data)
+        while batch.state == ImportBatch.State.READING:
+            batch = batches.step(batch)
+        ruling.confirm(batch)
+        undoing.undo(batch)
+        if Publication.objects.exists() or Study.objects.exists():
+            raise AssertionError("undoing left something")
+        return batch.entries.count()
+
+    def look(kind: str, text: str, outcomes: Counter[str], whole: bool) -> str:
+        data = text.encode("utf-8", "surrogatepass")
+        text = decode(data)[0]
+        planner, entries = Planner(parents(kind, text)), list[ImportEntry]()
         for found in read(kind, text):
             if found is not None:
                 entries.append(planner.plan(found, len(entries) + 1))
@@ -156,7 +157,9 @@ def _prepare() -> Callable[[str, str, Counter[str]], str]:
             return "a line that the file does not have"
         if any(entry.outcome == "rejected" and not entry.reason for entry in entries):
             return "rejected without a reason"
-        expected = len(START.findall(text)) if kind == "bibtex" else 0
+        if whole and data.strip() and all_the_way(kind, data) != len(entries):
+            return "another number of entries stored than planned"
+        expected = len(STARTS[kind].findall(text))
         return f"{expected} entries begin, {len(entries)} are reported" if len(entries) < expected else ""
 
     return look
@@ -169,7 +172,7 @@ def _guided(seconds: int) -> int:
         look = _prepare()
 
     def one(data: bytes) -> None:
-        fault = look("bibtex", data.decode("utf-8", "replace"), Counter())
+        fault = look("bibtex", data.decode("utf-8", "replace"), Counter(), False)
         if fault:
             raise AssertionError(fault)
 

@@ -211,7 +211,7 @@ class Records:
         """A record for each of ``entries`` that has a publication; ``studies`` tells the study of each publication."""
         if self.search is None:
             return
-        new, repeats = [], []
+        new, repeats = list[tuple[Record, int]](), list[tuple[Record, int]]()
         for entry in entries:
             if entry.publication_id is None:
                 continue

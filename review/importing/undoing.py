@@ -56,10 +56,10 @@ def reasons_against(entries: Sequence[ImportEntry]) -> list[str]:
             if relation.related_model in {ImportEntry, Record} or not relation.field.concrete:
                 continue
             rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": chunk})
-            for pk in rows.values_list(relation.field.attname, flat=True)[:50]:
-                found.append(f"{made[pk].key} has a {relation.related_model._meta.verbose_name}")
+            what = relation.related_model._meta.verbose_name
+            found += [f"{made[pk].key} has a {what}" for pk in rows.values_list(relation.field.attname, flat=True)[:50]]
         others = ImportEntry.objects.filter(publication__in=chunk).exclude(pk__in=own).select_related("batch")
-        found += [f"{made[e.publication_id].key} is met again by {e.batch.file_name}" for e in others[:50]]
+        found += [f"{made[e.publication_id or 0].key} is met again by {e.batch.file_name}" for e in others[:50]]
         records = Record.objects.filter(publication__in=chunk).exclude(entry__in=own)
         found += [f"{record.slug} is a record of it" for record in records[:50]]
     decided = Record.objects.filter(entry__in=own).exclude(decisions=None, retrieval="").distinct()

@@ -63,7 +63,7 @@ def test_an_entry_shows_what_it_inherits_and_keeps_what_it_says():
     child.full_clean()
     assert child.year == 2021
     assert set(ready(PARENT, "b.bib").entries.values_list("outcome", flat=True)) == {"unchanged"}
-    again = "@article{x, author = {Doe, J}, title = {A child}, year = {2021}}"
+    again = "@inproceedings{x, author = {Doe, Jane}, title = {A child}, year = {2021}}"
     assert outcomes(again) == [("x", "duplicate", "child")]
     undoing.undo(batch)
 
