@@ -7,7 +7,7 @@ of a file) and says of a further one whether it repeats any of them.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -16,19 +16,30 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import JaroWinkler
 
 from review.citation import shown_columns
+from review.contradictions import BOUND, against, details, isbn
 
 Outcome = Literal["duplicate", "maybe"]
-BOUND = ("book", "proceedings", "mvbook", "mvproceedings")  # elsewhere an ISBN names the volume
 PREPRINTS = re.compile(r"arxiv|corr\b|preprint|biorxiv|ssrn|openreview", re.IGNORECASE)
 ARXIV_DOI = "10.48550/arxiv."
 ALIKE, ENOUGH = 0.86, 0.80  # of titles that may be one, and of works that may be one
 COMMON = 400  # a word in more titles than this finds nobody
+MOST_NAMES = 30  # more names than these are compared letter by letter only where they are the same
+SHORT, FEW = 2, 3  # so few words may be the title of many works: "Introduction"; or what is left of another
 # Cyrillic and Greek letters that look like Latin ones.
 _LOOKS = str.maketrans(
     "асеорхуіјѕԁһԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧАВСЕНІЈКМОРЅТХУαοντρ",
     "aceopxyijsdhqwABEZHIKMNOPTYXABCEHIJKMOPSTXYaovtp",
 )
-_VOLUME = re.compile(r"\b(?:\d+(?:\.\d+)?|i{1,3}|iv|vi{0,3}|ix)\b")
+# Letters that are no accented ones, and yet are written without their stroke.
+_STROKES = str.maketrans(
+    {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ħ": "h", "ı": "i", "æ": "ae", "Æ": "AE", "œ": "oe",
+     "Œ": "OE", "ð": "d", "þ": "th"}
+)  # fmt: skip
+# C is neither C++ nor C#.
+_SIGNS = ((re.compile(r"(?<=\w)\+|(?<=\w\+)\+"), "plus"), (re.compile(r"(?<=\w)#"), "sharp"))
+_VOLUME = re.compile(r"\d+|\b(?:i{1,3}|iv|vi{0,3}|ix|xi{0,3})\b")
+# How Google Scholar and DBLP write an arXiv identifier.
+_ARXIV_TEXT = re.compile(r"(?:arxiv:\s*|\babs/)(\d{4}\.\d{4,5}|[a-z-]+/\d{7})", re.IGNORECASE)
 _ABOUT = re.compile(r"^(?:correction|corrigend|errat|reply|response|comment|retract|addend|author)\w*\b")
 
 
@@ -46,6 +57,8 @@ class Work:
     isbn: str
     published: bool
     preprint: bool = False
+    venue: str = ""
+    details: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def plain(self) -> str:
@@ -61,6 +74,15 @@ class Work:
     def numbers(self) -> tuple[str, ...]:
         """Numbers in the title, by which editions, parts and versions differ."""
         return tuple(sorted(_VOLUME.findall(self.plain)))
+
+    @cached_property
+    def initials(self) -> dict[str, frozenset[str]]:
+        """By family name, the first letters of those who bear it; "" for one who gives no first name."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for name in self.authors:
+            family, _, given = name.partition(",")
+            found[plain(family)].add(plain(given)[:1])
+        return {family: frozenset(letters) for family, letters in found.items() if family in self.families}
 
     @property
     def own_doi(self) -> str:
@@ -85,7 +107,9 @@ class Match:
 
 def plain(text: str) -> str:
     """``text`` for comparison: no accents, no case, words of letters and digits with one blank between."""
-    letters = unicodedata.normalize("NFKD", text.translate(_LOOKS))
+    for sign, word in _SIGNS:
+        text = sign.sub(word, text)
+    letters = unicodedata.normalize("NFKD", text.translate(_LOOKS).translate(_STROKES))
     kept = "".join(sign for sign in letters if not unicodedata.combining(sign)).casefold()
     return " ".join(re.findall(r"[^\W_]+", kept.replace("'", "").replace("’", "")))
 
@@ -94,13 +118,15 @@ def work_of(key: str, entry_type: str, fields: Iterable[Sequence[str]]) -> Work:
     """The work that a BibTeX entry describes."""
     pairs = [(name, value) for name, value in fields]
     shown = shown_columns(pairs)
-    isbn = next((value for name, value in pairs if name.lower() == "isbn"), "")
+    named = {name.lower(): value for name, value in reversed(pairs)}
     venue, doi = shown["venue"], shown["doi"]
-    preprint = bool(shown["arxiv_id"] or PREPRINTS.search(f"{venue} {doi}"))
+    told = _ARXIV_TEXT.search(f"{venue} {named.get('volume', '')[:50]}")
+    arxiv = shown["arxiv_id"] or (told[1] if told else "")
+    preprint = bool(arxiv or PREPRINTS.search(f"{venue} {doi}"))
     published = bool(doi and not doi.startswith(ARXIV_DOI)) or bool(venue and not PREPRINTS.search(venue))
     return Work(
-        key, entry_type.lower(), shown["title"], tuple(shown["authors"]), shown["year"], doi, shown["arxiv_id"],
-        re.sub(r"[^0-9xX]", "", isbn).upper(), published, preprint and not published,
+        key, entry_type.lower(), shown["title"], tuple(shown["authors"]), shown["year"], doi, arxiv,
+        isbn(named.get("isbn", "")), published, preprint and not published, plain(venue), details(named),
     )  # fmt: skip
 
 
@@ -109,16 +135,17 @@ class Index:
 
     def __init__(self) -> None:
         self._works: dict[str, Work] = {}
-        self._by: dict[tuple[str, str], set[str]] = defaultdict(set)
+        # Lists, since most hold one key, and a set takes three times the room.
+        self._by: dict[tuple[str, str], list[str]] = defaultdict(list)
 
     def add(self, work: Work) -> None:
         """From now on ``find`` compares with ``work``; a work of the same key is replaced."""
         if old := self._works.get(work.key):
             for handle in _handles(old):
-                self._by[handle].discard(work.key)
+                self._by[handle].remove(work.key)
         self._works[work.key] = work
         for handle in _handles(work):
-            self._by[handle].add(work.key)
+            self._by[handle].append(work.key)
 
     def get(self, key: str) -> Work | None:
         """The work of ``key``."""
@@ -126,21 +153,21 @@ class Index:
 
     def find(self, work: Work) -> Match | None:
         """The best match of ``work`` among works of other keys; ``None`` where it is new."""
-        best: Match | None = None
-        for key in sorted(self._candidates(work)):
-            match = compare(work, self._works[key])
-            if match and (best is None or _rank(match) > _rank(best)):
-                best = match
-        return best
+        return next(iter(self.matches(work)), None)
+
+    def matches(self, work: Work) -> list[Match]:
+        """Every match of ``work``, the best first."""
+        found = (compare(work, self._works[key]) for key in sorted(self._candidates(work)))
+        return sorted(filter(None, found), key=_rank, reverse=True)
 
     def _candidates(self, work: Work) -> set[str]:
         """Works that share an identifier, the title, two rare words of it, or its beginning and a family name."""
         found: set[str] = set()
         words: dict[str, int] = defaultdict(int)
         for handle in _handles(work):
-            keys = self._by.get(handle, set())
+            keys = self._by.get(handle, [])
             if handle[0] != "word":
-                found |= keys if len(keys) <= COMMON else set()
+                found |= set(keys) if len(keys) <= COMMON else set()
             elif len(keys) <= COMMON:
                 for key in keys:
                     words[key] += 1
@@ -178,7 +205,8 @@ def compare(new: Work, old: Work) -> Match | None:
 
 
 def _same(new: Work, old: Work, what: str) -> Match:
-    if _two_forms(new, old) and what != "ISBN":
+    two_dois = bool(new.own_doi and old.own_doi and new.own_doi != old.own_doi)
+    if what != "ISBN" and (two_dois or _two_forms(new, old)):
         return Match("duplicate", old.key, f"report of {old.key}", 1.0, same_study=True)
     return Match("duplicate", old.key, f"same {what} as {old.key}", 1.0)
 
@@ -196,16 +224,49 @@ def _about_another(new: Work, old: Work) -> bool:
 def _by_title(new: Work, old: Work) -> Match | None:
     if not new.plain or not old.plain:
         return None
-    near = new.year is not None and old.year is not None and abs(new.year - old.year) <= 1
-    shared = bool(new.families & old.families)
-    if new.plain == old.plain and near and shared and _as_typed(new, old):
+    doubts: list[str] = []
+    if new.plain == old.plain and _near(new, old) and _one_author(new, old) and _as_typed(new, old):
         if _two_forms(new, old):
             return Match("duplicate", old.key, f"report of {old.key}", 1.0, same_study=True)
-        return Match("duplicate", old.key, f"same title, year and an author as {old.key}", 1.0)
+        doubts = list(_doubts(new, old))
+        if not doubts:
+            return Match("duplicate", old.key, f"same title, year and an author as {old.key}", 1.0)
     title, score = likeness(new, old)
-    if title < ALIKE or score < ENOUGH or (new.numbers != old.numbers and new.plain != old.plain):
+    if title < ALIKE or score < ENOUGH or (new.numbers != old.numbers and not _subtitle_dropped(new, old)):
         return None
-    return Match("maybe", old.key, f"looks like {old.key}: {_why(new, old, title)}", round(score, 3))
+    why = ", but ".join([_why(new, old, title), *doubts[:1]])
+    return Match("maybe", old.key, f"looks like {old.key}: {why}", round(score, 3))
+
+
+def _near(new: Work, old: Work) -> bool:
+    return new.year is not None and old.year is not None and abs(new.year - old.year) <= 1
+
+
+def _one_author(new: Work, old: Work) -> bool:
+    """Whether they share a family name whose bearers may be one person."""
+    for family in new.families & old.families:
+        ours, theirs = new.initials[family], old.initials[family]
+        if ours & theirs or "" in ours | theirs:
+            return True
+    return False
+
+
+def _doubts(new: Work, old: Work) -> Iterator[str]:
+    """Why works of one title, year and author may still be two."""
+    yield from against((new.entry_type, old.entry_type), (dict(new.details), dict(old.details)), (new.venue, old.venue))
+    if new.isbn and old.isbn and new.isbn != old.isbn and new.entry_type in BOUND and old.entry_type in BOUND:
+        yield "another ISBN"
+    if len(new.plain.split()) <= SHORT and new.families != old.families:
+        yield "a short title and other authors beside"
+
+
+def _subtitle_dropped(new: Work, old: Work) -> bool:
+    """Whether one title is the beginning of the other: up to its colon, or long enough to be no chance."""
+    short, long = sorted((new, old), key=lambda work: len(work.plain))
+    if not long.plain.startswith(f"{short.plain} "):
+        return False
+    left = len(long.plain.split()) - len(short.plain.split())
+    return left > 2 and (len(short.plain.split()) > FEW or plain(long.title.partition(":")[0]) == short.plain)
 
 
 def _as_typed(new: Work, old: Work) -> bool:
@@ -217,8 +278,8 @@ def likeness(new: Work, old: Work) -> tuple[float, float]:
     """How alike the titles are, and the works: both from 0 to 1. What one of them does not say counts half."""
     short, long = sorted((new.plain, old.plain), key=len)
     title = max(fuzz.ratio(short, long), fuzz.token_sort_ratio(short, long)) / 100
-    if len(short.split()) > 3 and long.startswith(f"{short} "):
-        title = max(title, 0.95)  # the subtitle was dropped
+    if _subtitle_dropped(new, old) or (len(short.split()) > FEW and long.startswith(f"{short} ")):
+        title = max(title, 0.95)
     authors = _shared(new.families, old.families)
     years = 0.5 if new.year is None or old.year is None else max(0.0, 1 - abs(new.year - old.year) / 4)
     return title, 0.65 * title + 0.25 * authors + 0.1 * years
@@ -228,14 +289,22 @@ def _shared(ours: frozenset[str], theirs: frozenset[str]) -> float:
     """The share of the shorter list of names that the longer has, with slips of the pen."""
     if not ours or not theirs:
         return 0.5
-    short, long = sorted((ours, theirs), key=len)
-    found = sum(max(JaroWinkler.similarity(name, other) for other in long) > 0.92 for name in short)
-    return found / len(short)
+    found, most = len(ours & theirs), min(len(ours), len(theirs))
+    mine, other = (sorted(names)[:MOST_NAMES] for names in (ours - theirs, theirs - ours))
+    short, long = sorted((mine, other), key=len)
+    found += sum(max(JaroWinkler.similarity(name, one) for one in long) > 0.92 for name in short)
+    return found / most
+
+
+def _author_words(new: Work, old: Work) -> str:
+    if not new.families or not old.families:
+        return "authors not given"
+    return "a shared author" if _shared(new.families, old.families) > 0 else "no shared author"
 
 
 def _why(new: Work, old: Work, title: float) -> str:
     parts = ["the same title" if new.plain == old.plain else f"titles {title:.0%} alike"]
-    parts.append("a shared author" if _shared(new.families, old.families) > 0 and new.families else "no shared author")
+    parts.append(_author_words(new, old))
     if new.year is not None and old.year is not None:
         parts.append("the same year" if new.year == old.year else f"{new.year} and {old.year}")
     return ", ".join(parts)
