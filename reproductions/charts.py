@@ -18,11 +18,13 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 HOLLOW = {"smoke", "baseline"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
-FACTORS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+FACTORS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 # Between them, where a chart would show one of those alone.
 FINE = (0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2, 1.3, 1.5, 1.75, 2.5, 3, 4)
 # Two labels of claims at one end of the chart hide each other when the claims are nearer than this factor.
 APART = 1.25
+# From here on, numbers at the axis are written out, with separators, and not as 284.2k.
+THOUSANDS = 10_000
 
 
 def sweep(
@@ -39,8 +41,10 @@ def sweep(
     measured = any(one["kind"] not in {"smoke", "model"} for one in series)
     lines = [_line(one, number, hidden=measured and one["kind"] == "smoke") for number, one in enumerate(series)]
     y_axis: dict[str, Any] = {"title": {"text": "<br>".join(wrap(y_title, 44))}}
+    if max((abs(y) for one in series for y in one["y"] if y is not None), default=0) >= THOUSANDS:
+        y_axis["tickformat"] = ","
     if ratio:
-        marks = _marks([y for one in series for y in one["y"] if y] + [1])
+        marks = _marks([1, *_seen(series, hidden=measured), *(claim["high"] for claim in claims)])
         y_axis |= {"type": "log", "tickvals": marks, "ticktext": [f"{factor:g} ×" for factor in marks]}
     return {
         "data": [*lines, *_claims(claims, ends)],
@@ -55,6 +59,12 @@ def sweep(
             ],
         },
     }
+
+
+def _seen(series: Sequence[Mapping[str, Any]], hidden: bool) -> list[float]:
+    """The values that the axis spans when the page opens, ends of intervals too."""
+    shown = [one for one in series if not (hidden and one["kind"] == "smoke")]
+    return [value for one in shown for part in ("y", "low", "high") for value in one[part] if value and value > 0]
 
 
 def _marks(values: Sequence[float]) -> list[float]:

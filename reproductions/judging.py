@@ -6,7 +6,7 @@ in the range that the claim's conditions state. What a claim does not report can
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -232,6 +232,25 @@ def _ratio(row: Measurement, other: Measurement | None) -> Figure | None:
     if all(ends):
         low, high = top.ci_low / bottom.ci_high, top.ci_high / bottom.ci_low  # type: ignore[operator]
     return Figure(top.median / bottom.median, low, high, "x", row, other.variant)  # type: ignore[operator]
+
+
+def concerns(claim: Claim, sweep: str, baselines: Collection[str], others: Mapping[str, Collection[str]]) -> bool:
+    """Whether the speed-ups in ``sweep`` over ``baselines`` are what ``claim`` is held against.
+
+    ``others`` holds the measured sweeps with their baselines, the technique's first one first. A claim whose conditions
+    name a sweep is about that one; one that is over a baseline of ours is about the sweeps with that baseline; and one
+    that names neither stands in the first, as in its verdict.
+    """
+    if claim.metric not in TIMED or sweep not in others:
+        return False
+    need = conditions(claim)
+    over = {str(need.get("baseline") or ""), str(need.get("comparator") or claim.comparator or "")} - {""}
+    known = {name for names in others.values() for name in names}
+    if over & known and not over & set(baselines):
+        return False
+    if need.get("sweep"):
+        return bool(need["sweep"] == sweep)
+    return bool(over & known) or sweep == next(iter(others))
 
 
 # Like for like

@@ -6,7 +6,7 @@ from techniques.wording import NOT_REPORTED, claimed, exact, metric_words, unit_
 
 __all__ = [
     "NOT_REPORTED", "claimed", "duration", "exact", "factor", "host", "interval", "metric_words", "plural", "quantity",
-    "rounded", "unit_sign",
+    "rounded", "scale", "unit_sign",
 ]  # fmt: skip
 NOT_MEASURED = "not measured"
 # The least value that is printed in a unit, what to divide by, and its name.
@@ -17,6 +17,7 @@ _SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
 _SCALES["FLOP"] = ((1e12, 1e12, "TFLOP"), (1e9, 1e9, "GFLOP"), (1e6, 1e6, "MFLOP"), (0, 1, "FLOP"))
 _SCALES["share"] = ((0, 0.01, "%"),)
 _SCALES["bytes"] = _SCALES["B"]
+_SCALES["B/token"] = tuple((least, divisor, f"{name}/token") for least, divisor, name in _SCALES["B"])
 
 
 def rounded(value: float | None) -> str:
@@ -39,25 +40,26 @@ def factor(value: float | None) -> str:
     return NOT_MEASURED if value is None else f"{rounded(value)} ×"
 
 
+def scale(value: float, unit: str) -> tuple[float, str]:
+    """What to divide by so that ``value`` reads best, and the unit it is then in: seconds as ms, bytes as MiB."""
+    steps = _SCALES.get(unit, ())
+    return next(((divisor, name) for least, divisor, name in steps if abs(value) >= least), (1, unit_sign(unit)))
+
+
 def quantity(value: float | None, unit: str) -> str:
-    """A measured value with its unit, as it reads best: seconds as ms, bytes as MiB, ratios with ×."""
+    """A measured value with its unit, as it reads best; ratios with ×."""
     if value is None:
         return NOT_MEASURED
-    steps = _SCALES.get(unit, ())
-    for least, divisor, name in steps:
-        if abs(value) >= least:
-            return f"{rounded(value / divisor)} {name}"
-    return f"{rounded(value)} {unit_sign(unit)}".rstrip()
+    divisor, name = scale(value, unit)
+    return f"{rounded(value / divisor)} {name}".rstrip()
 
 
 def interval(low: float | None, high: float | None, unit: str) -> str:
     """An interval in the unit of its upper end; empty where there is none."""
     if low is None or high is None:
         return ""
-    for least, divisor, name in _SCALES.get(unit, ()):
-        if abs(high) >= least:
-            return f"{rounded(low / divisor)} to {rounded(high / divisor)} {name}"
-    return f"{rounded(low)} to {rounded(high)} {unit_sign(unit)}".rstrip()
+    divisor, name = scale(high, unit)
+    return f"{rounded(low / divisor)} to {rounded(high / divisor)} {name}".rstrip()
 
 
 def duration(seconds: float | None) -> str:

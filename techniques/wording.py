@@ -5,6 +5,7 @@ from techniques.vocabulary import METRICS, SHARE, Metric
 
 NOT_REPORTED = "not reported"
 _SIGNS = {"x": "×"}
+_WORDS = {"mfu": "model FLOP utilisation", "speedup": "speed-up"}
 _NAMES = {"mfu": "MFU", "max_model_size": "maximum model size"}
 _PLAIN = Metric({})
 
@@ -21,7 +22,7 @@ def unit_sign(unit: str) -> str:
 
 def metric_words(metric: str) -> str:
     """A metric's name as words: ``training_time`` reads ``training time``."""
-    return "model FLOP utilisation" if metric == "mfu" else metric.replace("_", " ")
+    return _WORDS.get(metric, metric.replace("_", " "))
 
 
 def claimed(claim: Claim) -> str:

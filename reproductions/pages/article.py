@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from reproductions import sources
 from reproductions.pages.technique import pieces
-from reproductions.queries import measured
+from reproductions.queries import measured, tables
 from reproductions.queries import technique as reading
 from review.models import Publication
 from techniques import article_faults, articles
@@ -50,7 +50,7 @@ def drawn(text: str, technique: Technique | None) -> dict[str, Any]:
     if technique and "[[measured]]" in text:
         record = reading.newest_record(reading.runs(technique))
         rows = list(measured.pooled({record.pk})) if record else []
-        context |= {"record": record, "tables": measured.tables(rows)}
+        context |= {"record": record, "tables": tables.tables(rows)}
     return context
 
 

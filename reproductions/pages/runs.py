@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from reproductions import services
 from reproductions.harness.record import file_name
 from reproductions.models import Run
-from reproductions.queries import comparisons, judgements, measured
+from reproductions.queries import comparisons, judgements, measured, tables
 from reproductions.queries import runs as reading
 from techniques.models import Technique
 
@@ -49,7 +49,7 @@ def live_context(request: HttpRequest, run_id: str) -> dict[str, object]:
         "gates": gates,
         "steps": reading.steps(run, failed_gate=any(gate.get("passed") is False for gate in gates)),
         "log": run.log if run.is_terminal else reading.live_log(run),
-        "tables": measured.tables(rows),
+        "tables": tables.tables(rows),
         "comparisons": [comparisons.draw(one) for one in judgements.by_run(run, rows)],
         "environment": reading.environment(run),
         "position": services.queue_position(run),

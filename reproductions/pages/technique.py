@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 
 from reproductions import charts, judging, sources, wording
 from reproductions.models import Run
-from reproductions.queries import comparisons, judgements, measured
+from reproductions.queries import comparisons, judgements, measured, tables
 from reproductions.queries import technique as reading
 from reproductions.queries.runs import Panel
 from review import exports
@@ -72,7 +72,7 @@ def evidence(technique: Technique) -> dict[str, Any]:
         "sweeps": [(one, figure(one, beside(one, sweeps, claims), technique.technique_class.slug)) for one in sweeps],
         "record": record,
         "outdated": bool(record and record.code_digest != sources.digest(technique.slug)),
-        "tables": measured.tables(own),
+        "tables": tables.tables(own),
         "papers": [(paper, exports.bibtex_entry(paper.publication)) for paper in papers[0]],
         "sections": [(one, pieces(technique.slug, one)) for one in sections if not one.slug.startswith(LIMITS)],
         "limits": [part.html for one in sections if one.slug.startswith(LIMITS) for part in one.parts],
@@ -85,21 +85,23 @@ def pieces(slug: str, section: articles.Section) -> list[tuple[articles.Part, so
 
 
 def beside(sweep: measured.Sweep, sweeps: Sequence[measured.Sweep], claims: Iterable[Claim]) -> list[Claim]:
-    """The claims that belong into the chart of a sweep: those whose conditions name it, and those that name none in the
-    first chart of a speed-up, since the others vary something else."""
-    first = next((one.sweep for one in sweeps if one.metric == measured.SPEEDUP and not one.simulated), "")
-    return [claim for claim in claims if claim.like_for_like.get("sweep", first) == sweep.sweep]
+    """The claims that belong into the chart of a sweep, by the rule of the verdicts; none where it is simulated."""
+    if sweep.metric != measured.SPEEDUP or sweep.simulated:
+        return []
+    others = {one.sweep: one.baselines for one in sweeps if one.metric == measured.SPEEDUP and not one.simulated}
+    return [claim for claim in claims if judging.concerns(claim, sweep.sweep, sweep.baselines, others)]
 
 
 def figure(sweep: measured.Sweep, claims: Iterable[Claim], hue: str) -> dict[str, Any]:
     """The Plotly figure of a sweep; a speed-up gets the bands of the claims, if they are few enough to read."""
+    divisor, _ = sweep.scale
     series = [
         {
             "name": name,
             "kind": one.kind,
             "x": [p.text if p.value is None else p.value for p in sweep.points if p.text in one.cells],
             **{
-                column: [getattr(one.cells[p.text], part) for p in sweep.points if p.text in one.cells]
+                column: [scaled(getattr(one.cells[p.text], part), divisor) for p in sweep.points if p.text in one.cells]
                 for column, part in (("y", "value"), ("low", "low"), ("high", "high"))
             },
         }
@@ -112,7 +114,12 @@ def figure(sweep: measured.Sweep, claims: Iterable[Claim], hue: str) -> dict[str
         if ratio and claim.kind == claim.Kind.SPEEDUP and claim.gain_high
     ]
     few = bands if len(bands) <= MOST_BANDS else []
-    return charts.sweep(series, x_title=sweep.sweep, y_title=sweep.title, ratio=ratio, claims=few)
+    return charts.sweep(series, x_title=sweep.axis, y_title=sweep.title, ratio=ratio, claims=few)
+
+
+def scaled(value: float | None, divisor: float) -> float | None:
+    """A value in the unit of its axis."""
+    return None if value is None else value / divisor
 
 
 def label(claim: Claim) -> str:

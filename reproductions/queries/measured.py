@@ -1,14 +1,15 @@
 """From the rows of measurements to the charts and tables that show them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 
 from reproductions import wording
 from reproductions.models import Measurement, Run
+from reproductions.queries import details
+from reproductions.queries.details import MODEL, SPEEDUP
 
-SPEEDUP, MODEL = "speedup", "claimed_gain"
 # Counted for every technique; they stand in the table, and what the technique is about stands in the charts.
 COUNTED = frozenset({"time", "flops", "wire_bytes", "peak_memory", MODEL})
 # When a chart has more series than it can show, the first of these stay: a smoke test before a peer, so that a run that
@@ -33,6 +34,7 @@ class Cell:
     high: float | None
     unit: str
     null_point: bool = False
+    aside: str = ""  # what the heading of its column does not say of it
 
     @property
     def text(self) -> str:
@@ -51,9 +53,9 @@ class Cell:
         return ratio and self.low <= 1 <= self.high  # type: ignore[operator]
 
 
-def cell(row: Measurement) -> Cell:
+def cell(row: Measurement, aside: str = "") -> Cell:
     """The figure of a row; an interval is shown only where there were rounds to take it from."""
-    return Cell(row.median, row.ci_low, row.ci_high, row.unit, row.null_point)
+    return Cell(row.median, row.ci_low, row.ci_high, row.unit, row.null_point, aside)
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ class Sweep:
     unit: str
     better: str
     simulated: bool
+    # The variants that its speed-ups are over, and the unit of its points.
+    baselines: frozenset[str] = frozenset()
+    unit_of_points: str = ""
     points: list[Point] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
 
@@ -94,11 +99,29 @@ class Sweep:
         return f"sweep-{self.number}"
 
     @property
+    def scale(self) -> tuple[float, str]:
+        """What its values are divided by to be drawn, and the unit they are then in: that of the table's largest."""
+        values = [cell.value for one in self.series for cell in one.cells.values() if cell.value is not None]
+        return wording.scale(max(map(abs, values), default=0), self.unit)
+
+    @property
+    def axis(self) -> str:
+        """What the points are, with their unit where the words do not say it."""
+        unit = self.unit_of_points
+        return f"{self.sweep}, {unit}" if unit and unit not in self.sweep else self.sweep
+
+    @property
+    def constant(self) -> bool:
+        """Whether its one series has the same value everywhere, so that a line of the table says it all."""
+        shown = [one for one in self.series if one.kind != "smoke"] or self.series
+        return len(shown) == 1 and len({cell.value for cell in shown[0].cells.values()}) == 1
+
+    @property
     def title(self) -> str:
         """The metric in words with its unit and the direction that is better."""
         direction = f"{self.better} is better" if self.better else ""
-        unit = wording.unit_sign(self.unit)
-        metric = "speed-up" if self.metric == SPEEDUP else wording.metric_words(self.metric)
+        _, unit = self.scale
+        metric = wording.metric_words(self.metric)
         return ", ".join(part for part in (metric, unit, direction) if part)
 
     @property
@@ -121,24 +144,40 @@ class Sweep:
 
 def sweeps(runs: Sequence[Run], rows: Iterable[Measurement]) -> list[Sweep]:
     """The charts of these runs: the speed-up over each sweep first, then what else the technique is about."""
-    by_run = {run.pk: run for run in runs}
+    by_run, rows = {run.pk: run for run in runs}, list(rows)
     order = {run.pk: number for number, run in enumerate(runs)}
-    found: dict[tuple[str, str, str], Sweep] = {}
+    found: dict[tuple[details.Quantity, str], Sweep] = {}
     drawn = [row for row in rows if _drawn(row, by_run[row.run_id])]
+    said, over, units = details.of(drawn), _baselines(rows), _units(runs)
     for row in sorted(drawn, key=lambda row: (RANKS[_kind(row, by_run[row.run_id])], order[row.run_id], row.position)):
-        metric = SPEEDUP if row.metric == MODEL else row.metric
-        named = f"{metric}, {row.detail}" if row.detail else metric
-        key = row.sweep, metric, row.detail
-        chart = found.setdefault(key, Sweep(0, row.sweep, named, row.unit, row.better, row.simulated))
-        _add(chart, row, by_run[row.run_id], _kind(row, by_run[row.run_id]))
+        one, detail = details.quantity(row), said.heading(row)
+        named = f"{one[1]}, {detail}" if detail else one[1]
+        chart = Sweep(0, row.sweep, named, row.unit, row.better, row.simulated)
+        chart.baselines, chart.unit_of_points = over.get(row.sweep, frozenset()), units.get(row.sweep, "")
+        _add(found.setdefault((one, detail), chart), row, by_run[row.run_id], said.aside(row))
     for chart in found.values():
         _only_one_model(chart)
     measured = [chart for chart in found.values() if any(one.kind != "model" for one in chart.series)]
-    charts = sorted(measured, key=lambda chart: chart.metric != SPEEDUP)[:MOST_CHARTS]
+    telling = [chart for chart in measured if chart.metric == SPEEDUP or not chart.constant]
+    charts = sorted(telling, key=lambda chart: chart.metric != SPEEDUP)[:MOST_CHARTS]
     for number, chart in enumerate(charts, start=1):
         chart.number = number
         chart.points.sort(key=lambda point: (point.value is None, point.value or 0))
     return charts
+
+
+def _baselines(rows: Iterable[Measurement]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if row.role == row.Role.BASELINE:
+            found.setdefault(row.sweep, set()).add(row.variant)
+    return {sweep: frozenset(names) for sweep, names in found.items()}
+
+
+def _units(runs: Sequence[Run]) -> Mapping[str, str]:
+    """The units of the sweeps' points, as the records' cases say them; runs that were read without those say none."""
+    cases = [case for run in reversed(runs) for case in getattr(run, "cases", None) or []]
+    return {case["sweep"][:100]: str(case.get("unit") or "") for case in cases}
 
 
 def _drawn(row: Measurement, run: Run) -> bool:
@@ -162,45 +201,14 @@ def _kind(row: Measurement, run: Run) -> str:
     return str(row.role)
 
 
-def _add(chart: Sweep, row: Measurement, run: Run, kind: str) -> None:
+def _add(chart: Sweep, row: Measurement, run: Run, aside: str) -> None:
     device = run.device.name if run.device else "unknown device"
     short = f"{row.variant}, {run.size}" + (" (smoke, not a measurement)" if run.smoke else "")
     name = f"{short}, {device}"
     series = next((one for one in chart.series if one.name == name), None)
     if series is None:
-        series = Series(name, short, kind)
+        series = Series(name, short, _kind(row, run))
         chart.series.append(series)
     if all(point.text != row.point for point in chart.points):
         chart.points.append(Point(row.point, row.point_value, row.null_point))
-    series.cells.setdefault(row.point, cell(row))
-
-
-@dataclass
-class Table:
-    """Everything one run measured in one sweep: a line for each point and variant, a column for each metric."""
-
-    sweep: str
-    columns: list[tuple[str, str]] = field(default_factory=list)
-    lines: dict[tuple[str, str], dict[tuple[str, str], Cell]] = field(default_factory=dict)
-    roles: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> list[tuple[str, str, str, list[Cell | None]]]:
-        """Point, variant, role and the cell of every column."""
-        return [
-            (point, variant, self.roles[variant], [cells.get(column) for column in self.columns])
-            for (point, variant), cells in self.lines.items()
-        ]
-
-
-def tables(rows: Iterable[Measurement]) -> list[Table]:
-    """The tables of one run, one for each sweep."""
-    found: dict[str, Table] = {}
-    for row in rows:
-        table = found.setdefault(row.sweep, Table(row.sweep))
-        column = row.metric, row.detail
-        if column not in table.columns:
-            table.columns.append(column)
-        table.roles[row.variant] = row.role
-        table.lines.setdefault((row.point, row.variant), {})[column] = cell(row)
-    return list(found.values())
+    series.cells.setdefault(row.point, cell(row, aside))

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db.models import (
+    Case,
     CharField,
     Count,
     F,
@@ -16,6 +17,7 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Value,
+    When,
     Window,
 )
 from django.db.models.functions import Coalesce, RowNumber
@@ -33,7 +35,7 @@ WAITING = (Run.Status.QUEUED, *Run.ACTIVE)
 
 
 def base() -> QuerySet[Technique]:
-    """A technique with its class and who drew it, its last change, the published review, and how many runs wait on this site."""
+    """A technique with its class and who drew it, its last change, the published review and its waiting runs."""
     waiting = Run.objects.filter(status__in=WAITING).order_by().values("origin").annotate(n=Count("pk"))
     review = Review.objects.filter(published=True)
     return judgements.with_newest(Technique.objects.select_related("technique_class__source")).annotate(
@@ -137,7 +139,9 @@ def runs(technique: Technique) -> list[Run]:
     ).order_by("-median")  # fmt: skip
     found = judgements.light(Run.objects.filter(technique=technique))
     found = found.annotate(best=Subquery(best.values("median")[:1]), best_method=Subquery(best.values("variant")[:1]))
-    found = found.annotate(place=Window(RowNumber(), order_by=NEWEST))
+    # The cases, for the units of the sweeps, of those runs alone that a chart may show: a record is long.
+    cases = Case(When(number=1, then=F("record__cases")))
+    found = found.annotate(place=Window(RowNumber(), order_by=NEWEST), cases=cases)
     return list(found.filter(Q(place__lte=MOST_RUNS) | Q(number=1)).order_by(*NEWEST))
 
 

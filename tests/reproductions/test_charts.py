@@ -90,3 +90,24 @@ def test_labels_of_close_claims_do_not_hide_each_other() -> None:
         None,
         1,
     ]
+
+
+def ticks(*values: float, claims: tuple[dict[str, Any], ...] = ()) -> list[float]:
+    x = list(range(len(values)))
+    line = {**LINE, "x": x, "y": list(values), "low": [None] * len(x), "high": [None] * len(x)}
+    marks: list[float] = drawn(line, claims=claims)["layout"]["yaxis"]["tickvals"]
+    ends = [1.0, *values, *(claim["high"] for claim in claims)]
+    return [mark for mark in marks if min(ends) <= mark <= max(ends)]
+
+
+def test_a_log_axis_always_has_several_ticks() -> None:
+    assert ticks(0.01, 0.2) == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
+    assert ticks(1.02, 1.35) == [1, 1.1, 1.2, 1.3]
+    assert ticks(0.72, 0.95) == [0.8, 0.9, 1]
+    assert ticks(1.02, 1.35, claims=({**CLAIM, "high": 12.0},)) == [1, 2, 5, 10]
+
+
+def test_large_numbers_at_an_axis_are_written_out() -> None:
+    line = {**LINE, "y": [284_159.5, 10.0], "low": [None] * 2, "high": [None] * 2}
+    assert drawn(line, ratio=False)["layout"]["yaxis"]["tickformat"] == ","
+    assert "tickformat" not in drawn(LINE, ratio=False)["layout"]["yaxis"]

@@ -206,3 +206,27 @@ def test_a_technique_stands_by_its_headline_else_by_its_first_measured_claim() -
     assert judging.of_technique(standing, [judging.judge(energy, standing)]) == IMPLEMENTED
     assert judging.of_technique(Standing(True, True), []) == FAILED
     assert judging.of_technique(Standing(), []) == NOT_ATTEMPTED
+
+
+SWEEPS = {"latency": {"offloading"}, "deaths": {"restart"}, "width": {"offloading"}}
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"comparator": "offloading", "like_for_like": {}}, ["latency", "width"]),
+        ({"comparator": "restart", "like_for_like": {}}, ["deaths"]),
+        ({"comparator": "theirs", "like_for_like": {"baseline": "restart"}}, ["deaths"]),
+        ({"comparator": "theirs", "like_for_like": {"sweep": "width"}}, ["width"]),
+        ({"comparator": "offloading", "like_for_like": {"sweep": "deaths"}}, []),
+        ({"comparator": "theirs", "like_for_like": {}}, ["latency"]),
+        ({"comparator": "offloading", "like_for_like": {}, "metric": "max_model_size"}, []),
+    ],
+)
+def test_a_claim_concerns_the_sweeps_over_its_comparator(columns: dict[str, Any], expected: list[str]) -> None:
+    one = claim(**columns)
+    assert [sweep for sweep, over in SWEEPS.items() if judging.concerns(one, sweep, over, SWEEPS)] == expected
+
+
+def test_a_claim_concerns_no_sweep_that_was_not_measured() -> None:
+    assert not judging.concerns(claim(like_for_like={}), "simulated", {"padded"}, SWEEPS)

@@ -20,7 +20,7 @@ def test_measured_values_have_three_digits(value: float | None, text: str) -> No
     [
         (1.5, "s", "1.50 s"), (0.0123, "s", "12.3 ms"), (4.2e-5, "s", "42.0 µs"), (0.0, "s", "0.00 µs"),
         (3 * 2**20, "B", "3.00 MiB"), (100.0, "B", "100 B"), (2.0, "x", "2.00 ×"), (2.0, "", "2.00"),
-        (None, "s", "not measured"),
+        (None, "s", "not measured"), (1.01, "share", "101 %"), (3 * 2**20, "B/token", "3.00 MiB/token"),
     ],
 )  # fmt: skip
 def test_quantities_are_in_the_unit_that_reads_best(value: float | None, unit: str, text: str) -> None:

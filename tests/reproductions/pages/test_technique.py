@@ -7,7 +7,7 @@ from django.test import Client, override_settings
 
 from reproductions import sources
 from reproductions.models import Device, Run
-from techniques.models import Technique
+from techniques.models import Claim, Technique
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -178,3 +178,29 @@ def test_official_code_or_not_reported(client: Client, technique: Technique) -> 
     assert "<dd>not reported</dd>" in text_of(client)
     Technique.objects.update(official_code="https://example.org/code")
     assert 'href="https://example.org/code"' in text_of(client)
+
+
+def test_only_what_was_measured_is_the_best_speed_up(client: Client, technique: Technique) -> None:
+    run = measured(technique)
+    factories.measurement(run, sweep="devices", metric="speedup", unit="x", median=17.1, simulated=True)
+    runs = text_of(client)
+    runs = runs[runs.index('id="h-runs"') : runs.index('id="h-pub"')]
+    assert "4.00 ×" in runs
+    assert "17.1 ×" not in runs
+
+
+def test_a_claim_is_drawn_only_over_its_comparator(client: Client, technique: Technique) -> None:
+    Claim.objects.update(comparator="restart", like_for_like={"device": "NVIDIA A100"})
+    run = measured(technique)
+    factories.measurement(run, role="baseline", variant="padded")
+    factories.measurement(run, sweep="deaths", role="baseline", variant="restart")
+    for point in (1, 2):
+        factories.measurement(run, sweep="deaths", point=str(point), point_value=point, metric="speedup", unit="x")
+    _, first, second = re.split(r'id="sweep-\d-data"', text_of(client))
+    assert "over restart" not in first.split("</script>")[0]
+    assert "over restart" in second.split("</script>")[0]
+
+
+def test_an_axis_has_its_unit_from_the_record(client: Client, technique: Technique) -> None:
+    measured(technique, record={"cases": [{"sweep": "fill", "point": 0.25, "unit": "of the longest"}]})
+    assert '"text": "fill, of the longest"' in text_of(client)

@@ -49,7 +49,8 @@ def test_an_interval_that_spans_one_is_no_difference(run: Run) -> None:
 
 def test_the_speed_up_comes_first_and_what_is_counted_stands_in_no_chart(run: Run) -> None:
     for metric in ("perplexity", "time", "flops", "peak_memory", "speedup"):
-        factories.measurement(run, metric=metric)
+        for point in (1, 2):
+            factories.measurement(run, metric=metric, point=str(point), point_value=point, median=point)
     assert [chart.metric for chart in charts(run)] == ["speedup", "perplexity"]
 
 
@@ -82,11 +83,49 @@ def test_the_legend_names_the_device_only_where_it_must(run: Run) -> None:
     assert charts(run, other)[0].labels == ["packed, cpu, A laptop", "packed, cpu, A desk", "library, cpu"]
 
 
-def test_a_table_has_a_line_for_each_point_and_variant(run: Run) -> None:
-    factories.measurement(run)
+def test_a_constant_line_is_no_chart_unless_it_is_a_speed_up(run: Run) -> None:
+    for point in (1, 2):
+        at = {"point": str(point), "point_value": point}
+        factories.measurement(run, metric="hops", unit="hops", median=3, **at)
+        factories.measurement(run, metric="kept", unit="B", median=3, **at)
+        factories.measurement(run, metric="kept", unit="B", median=4, variant="other", **at)
+        factories.measurement(run, **SPEED | at)
+    assert [chart.metric for chart in charts(run)] == ["speedup", "kept"]
+
+
+def test_details_that_only_describe_the_variants_share_a_chart(run: Run) -> None:
+    for variant, detail, bits in (("dense", "fp16", 16), ("dictionary", "codewords", 0.6)):
+        factories.measurement(run, variant=variant, metric="bits_per_parameter", detail=detail, unit="bit", median=bits)
+    (chart,) = charts(run)
+    assert chart.metric == "bits_per_parameter"
+    (_, cells) = chart.table[0]
+    assert [cell and (cell.value, cell.aside) for cell in cells] == [(16, "fp16"), (0.6, "codewords")]
+
+
+def test_details_that_tell_two_figures_of_one_variant_apart_are_charts_of_their_own(run: Run) -> None:
+    for detail in ("greedy", "temperature 1"):
+        for point in (1, 2):
+            at = {"point": str(point), "point_value": point, "median": point}
+            factories.measurement(run, metric="acceptance", detail=detail, **at)
+    assert [chart.metric for chart in charts(run)] == ["acceptance, greedy", "acceptance, temperature 1"]
+
+
+def test_what_is_simulated_is_never_one_line_with_what_is_measured(run: Run) -> None:
     factories.measurement(run, **SPEED)
-    factories.measurement(run, role="baseline", variant="padded")
-    (table,) = measured.tables(measured.pooled([run.pk]))
-    assert table.columns == [("time", ""), ("speedup", "")]
-    lines = [(variant, role, [cell and cell.text for cell in cells]) for _, variant, role, cells in table.rows]
-    assert lines == [("packed", "method", ["10.0 ms", "0.0100 ×"]), ("padded", "baseline", ["10.0 ms", None])]
+    factories.measurement(run, variant="other", simulated=True, **SPEED)
+    assert [(chart.simulated, len(chart.series)) for chart in charts(run)] == [(False, 1), (True, 1)]
+
+
+def test_a_chart_is_in_the_unit_of_its_table(run: Run) -> None:
+    for point in (1, 2):
+        at = {"point": str(point), "point_value": point, "median": point * 2.0**20}
+        factories.measurement(run, metric="wire bytes", unit="B", better="lower", **at)
+    (chart,) = charts(run)
+    assert chart.scale == (2**20, "MiB")
+    assert chart.title == "wire bytes, MiB, lower is better"
+
+
+def test_an_axis_has_the_unit_that_the_record_says(run: Run) -> None:
+    run.cases = [{"sweep": "fill", "point": 0.5, "unit": "ms"}]  # type: ignore[attr-defined]
+    factories.measurement(run, **SPEED)
+    assert charts(run)[0].axis == "fill, ms"
