@@ -10,6 +10,8 @@ VIEWED = Q(content_type__app_label__in=("review", "techniques", "reproductions")
 REMARKED = Q(content_type__app_label="reproductions", content_type__model="remark")
 RUN_BENCHMARK = Q(content_type__app_label="reproductions", codename="run_benchmark")
 SCREENING = Q(content_type__app_label="review", codename__in=("add_decision", "change_decision", "change_record"))
+# Runs are never edited; who may change them may cancel those of others.
+RUNS = Q(content_type__app_label="reproductions", codename="change_run")
 PEOPLE = Q(content_type__app_label="auth")
 
 GRANTS: dict[str, Q] = {
@@ -17,7 +19,7 @@ GRANTS: dict[str, Q] = {
     "screener": VIEWED | SCREENING,
     "curator": VIEWED | CURATED | REMARKED,
     "runner": VIEWED | RUN_BENCHMARK,
-    "owner": VIEWED | CURATED | REMARKED | RUN_BENCHMARK | PEOPLE,
+    "owner": VIEWED | CURATED | REMARKED | RUN_BENCHMARK | RUNS | PEOPLE,
 }
 
 
