@@ -5,6 +5,7 @@ Colours are names of tokens, which ``static/js/charts.js`` looks up. The tests l
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import floor, log, log10
 from textwrap import wrap
 from typing import Any
 
@@ -19,12 +20,14 @@ LOOKS: dict[str, dict[str, Any]] = {
 HOLLOW = {"smoke", "baseline"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 FACTORS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
-# Between them, where a chart would show one of those alone.
-FINE = (0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.1, 1.2, 1.3, 1.5, 1.75, 2.5, 3, 4)
+# Between them, where a chart would show few of those; the first ones are preferred where there is no room for all.
+FINE = (1.5, 0.7, 3, 0.3, 4, 0.4, 1.2, 0.8, 1.1, 0.9, 1.3, 0.6, 2.5, 1.75)
 # Two labels of claims at one end of the chart hide each other when the claims are nearer than this factor.
 APART = 1.25
 # From here on, numbers at the axis are written out, with separators, and not as 284.2k.
 THOUSANDS = 10_000
+# Values that are apart by this factor or more hide what the smaller ones do, unless their axis is logarithmic.
+SPAN = 20
 
 
 def sweep(
@@ -43,8 +46,13 @@ def sweep(
     y_axis: dict[str, Any] = {"title": {"text": "<br>".join(wrap(y_title, 44))}}
     if max((abs(y) for one in series for y in one["y"] if y is not None), default=0) >= THOUSANDS:
         y_axis["tickformat"] = ","
-    if ratio:
-        marks = _marks([1, *_seen(series, hidden=measured), *(claim["high"] for claim in claims)])
+    wide = _decades(_seen(series, hidden=measured))
+    if wide and not ratio:
+        y_axis |= {"type": "log", "tickvals": wide, "ticktext": [f"{mark:,.10g}" for mark in wide]}
+    elif ratio:
+        marks = _marks(
+            [1, *(value for value in _seen(series, hidden=measured) if value > 0), *(claim["high"] for claim in claims)]
+        )
         y_axis |= {"type": "log", "tickvals": marks, "ticktext": [f"{factor:g} ×" for factor in marks]}
     return {
         "data": [*lines, *_claims(claims, ends)],
@@ -64,14 +72,28 @@ def sweep(
 def _seen(series: Sequence[Mapping[str, Any]], hidden: bool) -> list[float]:
     """The values that the axis spans when the page opens, ends of intervals too."""
     shown = [one for one in series if not (hidden and one["kind"] == "smoke")]
-    return [value for one in shown for part in ("y", "low", "high") for value in one[part] if value and value > 0]
+    return [value for one in shown for part in ("y", "low", "high") for value in one[part] if value is not None]
 
 
 def _marks(values: Sequence[float]) -> list[float]:
     """The ticks of a log axis of factors: round ones, and finer ones where fewer than three of those would be seen."""
     low, high = min(values) / 1.05, max(values) * 1.05
-    seen = [factor for factor in FACTORS if low <= factor <= high]
-    return sorted(FACTORS if len(seen) > 2 else {*FACTORS, *FINE})
+    marks = list(FACTORS)
+    if sum(low <= factor <= high for factor in FACTORS) < 3:
+        # Nearer than this to another, the numbers of two ticks would touch.
+        least = log(high / low) / 16
+        for fine in FINE:
+            if all(abs(log(fine / mark)) >= least for mark in marks):
+                marks.append(fine)
+    return sorted(marks)
+
+
+def _decades(values: Sequence[float]) -> list[float]:
+    """The ticks of a log axis for what spans more than a line can show evenly; none where it does not, or has zeros."""
+    if not values or min(values) <= 0 or max(values) / min(values) < SPAN:
+        return []
+    first, last = floor(log10(min(values))), floor(log10(max(values)))
+    return [float(f"{lead}e{power}") for power in range(first, last + 1) for lead in (1, 2, 5)]
 
 
 def doubles(points: Sequence[float]) -> bool:

@@ -1,7 +1,7 @@
 """From the rows of measurements to the charts and tables that show them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import QuerySet
 
@@ -76,6 +76,12 @@ class Series:
     kind: str  # a key of RANKS
     cells: dict[str, Cell] = field(default_factory=dict)
 
+    @property
+    def aside(self) -> str:
+        """What stands beside every one of its figures, so that once is enough."""
+        asides = {cell.aside for cell in self.cells.values()}
+        return asides.pop() if len(asides) == 1 else ""
+
 
 @dataclass
 class Sweep:
@@ -139,7 +145,11 @@ class Sweep:
     @property
     def table(self) -> list[tuple[Point, list[Cell | None]]]:
         """The points with the cell of every series, ``None`` where it was not measured."""
-        return [(point, [one.cells.get(point.text) for one in self.series]) for point in self.points]
+        plain = [
+            {point: replace(cell, aside="") for point, cell in one.cells.items()} if one.aside else one.cells
+            for one in self.series
+        ]
+        return [(point, [cells.get(point.text) for cells in plain]) for point in self.points]
 
 
 def sweeps(runs: Sequence[Run], rows: Iterable[Measurement]) -> list[Sweep]:

@@ -104,7 +104,18 @@ def test_a_log_axis_always_has_several_ticks() -> None:
     assert ticks(0.01, 0.2) == [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
     assert ticks(1.02, 1.35) == [1, 1.1, 1.2, 1.3]
     assert ticks(0.72, 0.95) == [0.8, 0.9, 1]
+    assert ticks(0.98, 3.9) == [1, 1.2, 1.5, 1.75, 2, 2.5, 3]
     assert ticks(1.02, 1.35, claims=({**CLAIM, "high": 12.0},)) == [1, 2, 5, 10]
+
+
+def test_values_far_apart_get_a_log_axis() -> None:
+    def axis(*values: float) -> dict[str, Any]:
+        line = {**LINE, "x": [0, 1], "y": list(values), "low": [None] * 2, "high": [None] * 2}
+        return dict(drawn(line, ratio=False)["layout"]["yaxis"])
+
+    assert axis(0.6, 16)["tickvals"] == [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
+    assert "type" not in axis(1, 16)
+    assert "type" not in axis(0, 16)
 
 
 def test_large_numbers_at_an_axis_are_written_out() -> None:

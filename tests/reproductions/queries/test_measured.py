@@ -98,8 +98,18 @@ def test_details_that_only_describe_the_variants_share_a_chart(run: Run) -> None
         factories.measurement(run, variant=variant, metric="bits_per_parameter", detail=detail, unit="bit", median=bits)
     (chart,) = charts(run)
     assert chart.metric == "bits_per_parameter"
-    (_, cells) = chart.table[0]
-    assert [cell and (cell.value, cell.aside) for cell in cells] == [(16, "fp16"), (0.6, "codewords")]
+    assert [(one.name, one.aside) for one in chart.series] == [
+        ("dense, cpu, A laptop", "fp16"), ("dictionary, cpu, A laptop", "codewords"),
+    ]  # fmt: skip
+    assert [(cell.value, cell.aside) for cell in chart.table[0][1] if cell] == [(16, ""), (0.6, "")]
+
+
+def test_a_detail_that_changes_along_a_line_stands_beside_each_figure(run: Run) -> None:
+    for point in (1, 2):
+        at = {"point": str(point), "point_value": point, "median": point, "detail": f"{point} stages"}
+        factories.measurement(run, metric="bubble", unit="share", **at)
+    (chart,) = charts(run)
+    assert [cell.aside for _, cells in chart.table for cell in cells if cell] == ["1 stages", "2 stages"]
 
 
 def test_details_that_tell_two_figures_of_one_variant_apart_are_charts_of_their_own(run: Run) -> None:
