@@ -9,6 +9,8 @@ from difflib import SequenceMatcher
 AROUND = 8
 # More words than this in one changed stretch are shown whole: comparing them would take too long.
 MOST_WORDS = 3000
+# Texts less alike than this are shown one after the other, for mixed together nobody could read them.
+LEAST_ALIKE = 0.4
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -42,10 +44,11 @@ def _by_line(old: str, new: str) -> Iterator[Piece]:
 
 
 def _by_word(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:
-    if max(len(old), len(new)) > MOST_WORDS:
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    if max(len(old), len(new)) > MOST_WORDS or matcher.ratio() < LEAST_ALIKE:
         yield from (Piece("gone", "".join(old)), Piece("new", "".join(new)))
         return
-    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
             yield Piece("same", "".join(old[a:b]))
         else:

@@ -4,6 +4,7 @@ An address without a row here fails ``test_every_address_has_its_row``, so that 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -36,10 +37,12 @@ CURATORS, SCREENERS, OWNERS = "LFF.F.", "LF..F.", "LFFFF."
 READ = (EVERYBODY, EVERYBODY)
 # Name → whom a GET and a POST let in.
 PAGES = {
-    "home": READ, "curate": (SIGNED_IN, SIGNED_IN), "search": READ, "healthz": READ, "taxonomy": READ, "taxonomy-class": READ, "taxonomy-strategy": READ,
+    "home": READ, "search": READ, "healthz": READ, "taxonomy": READ, "taxonomy-class": READ, "taxonomy-strategy": READ,
+    "curate": (SIGNED_IN, SIGNED_IN),
     "techniques": READ, "technique": READ, "technique-code": READ, "technique-history": READ,
     "technique-report": READ, "publications": READ, "publication": READ, "publication-history": READ,
-    "publication-bib": READ, "publication-ris": READ, "publication-csl": READ, "publications-bib": READ,
+    "publication-bib": READ, "publication-csv": READ, "publication-ris": READ, "publication-csl": READ,
+    "publications-bib": READ,
     "publications-ris": READ, "publications-csl": READ, "publications-csv": READ, "publications-json": READ,
     "review": READ, "review-other": READ, "review-flow-csv": READ, "review-flow-box": READ, "review-checklist": READ,
     "review-checklist-csv": READ, "review-checklist-md": READ, "claims": READ, "claims-csv": READ,
@@ -143,7 +146,7 @@ def world() -> dict[str, object]:
     ChecklistAnswer.objects.create(review=update, item="1", text="Yes.")
     likeness = Likeness.objects.create(earlier=papers[0], later=papers[2], score=0.9)
     batch = ImportBatch.objects.create(file_name="a.bib", format="bibtex", file="imports/none.bib", state="ready")
-    claim = Claim.objects.filter(technique=hub).first()
+    claim = Claim.objects.filter(technique=hub)[0]
     Remark.objects.create(claim=claim, text="A remark.", author=user)
     ProblemReport.objects.create(technique=hub, claim=claim, text="Something is wrong.", sender="x")
     CatalogueReport.objects.create(lasting={"faults": ["a fault"]})
@@ -193,7 +196,7 @@ def address(name: str, world: dict[str, object]) -> str:
     rows = {f"{m._meta.app_label}_{m._meta.model_name}": m for m in admin.site._registry}
     for label, model in rows.items():
         if name.startswith(f"admin:{label}_") and (page := name.removeprefix(f"admin:{label}_")) in OF_A_ROW:
-            row = model._base_manager.first()
+            row: Any = model._base_manager.first()
             more = [row.history.first().pk] if page == "simple_history" else []
             return reverse(name, args=[row.pk if row else 1, *more])
     return reverse(name, args=[str(one).format(**world) for one in ARGUMENTS.get(name, [])])

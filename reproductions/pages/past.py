@@ -33,5 +33,6 @@ def of_publication(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, record: Any, name: str, parts: Sequence[Part], **more: Any) -> HttpResponse:
-    page = Paginator(Feed(parts), PAGE_LENGTH).get_page(request.GET.get("page"))  # type: ignore[arg-type]
+    feed: Any = Feed(parts)
+    page = Paginator(feed, PAGE_LENGTH).get_page(request.GET.get("page"))
     return render(request, "pages/past.html", {"record": record, "name": name, "page": page} | more)

@@ -50,7 +50,8 @@ class Past(SimpleHistoryAdmin):
             raise Http404
         if not self.has_view_or_change_permission(request, record):
             raise PermissionDenied
-        page = Paginator(Feed(self.parts(request, pk)), PAGE_LENGTH).get_page(request.GET.get(PAGE_VAR))  # type: ignore[arg-type]
+        feed: Any = Feed(self.parts(request, pk))
+        page = Paginator(feed, PAGE_LENGTH).get_page(request.GET.get(PAGE_VAR))
         context = self._context(request, "History", record, page=page, page_var=PAGE_VAR, object_id=pk)
         context |= {"may": self.has_change_permission(request, record), "newest": self._newest(pk)}
         return TemplateResponse(request, "admin/curated/history.html", context | (extra_context or {}))

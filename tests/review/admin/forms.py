@@ -8,7 +8,8 @@ from django.test import Client
 class _Fields(HTMLParser):
     def __init__(self, form: str) -> None:
         super().__init__()
-        self.form, self.inside, self.data = form, False, {}
+        self.form, self.inside = form, False
+        self.data: dict[str, list[str]] = {}
         self.select, self.area = "", ""
 
     def handle_starttag(self, tag, attrs):
