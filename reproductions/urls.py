@@ -49,6 +49,7 @@ urlpatterns: list[URLPattern] = [
     path("publications.bib", publications.as_bibtex, name="publications-bib"),
     path("publications/<slug:slug>.ris", publications.one_as_ris, name="publication-ris"),
     path("publications/<slug:slug>.csl.json", publications.one_as_csl, name="publication-csl"),
+    path("publications/<slug:slug>.csv", publications.one_as_csv, name="publication-csv"),
     path("publications.ris", publications.as_ris, name="publications-ris"),
     path("publications.csl.json", publications.as_csl, name="publications-csl"),
     path("publications.csv", publications.as_csv, name="publications-csv"),

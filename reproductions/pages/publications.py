@@ -35,7 +35,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
     publication = get_object_or_404(reading.for_page(), slug=slug)
     context = {
         "publication": publication,
-        "others": reading.other_reports(publication),
+        "reports": reading.other_reports(publication),
         "bibtex": "".join(exports.bibtex([publication])),
         "apa": apa.reference(publication),
         "thumb": reading.only_class(publication),
@@ -80,6 +80,14 @@ def one_as_csl(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """One publication as a CSL-JSON file."""
     publication = get_object_or_404(Publication, slug=slug)
     return _file(csl.pieces([publication]), "application/vnd.citationstyles.csl+json", f"{slug}.csl.json")
+
+
+@follows(Publication)
+def one_as_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    """One publication as a CSV file: the columns of the list, and one row."""
+    publication = get_object_or_404(reading.for_page(), slug=slug)
+    row = exports.facts(publication) | reading.knowledge(publication)
+    return _file(exports.csv_lines([row], (*exports.COLUMNS, *reading.KNOWLEDGE)), "text/csv", f"{slug}.csv")
 
 
 def as_csv(request: HttpRequest) -> StreamingHttpResponse:

@@ -8,12 +8,12 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import F, Prefetch, QuerySet
+from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
 from django.http import QueryDict
 
 from reproductions.queries.facets import Axis, Choice, Chosen, Facet, chosen, facets, narrow
 from review import lastchange
-from review.models import Membership, Publication
+from review.models import Likeness, Membership, Publication
 from review.search import PUBLICATIONS
 from review.search_terms import LONGEST, terms
 from techniques.models import Claim, TechniqueClass, TechniquePublication
@@ -161,9 +161,9 @@ def year_groups(publications: Iterable[Publication], total: Counter[str]) -> lis
 
 
 def for_page() -> QuerySet[Publication]:
-    """Publications as a detail page shows them, with their last change, the other reports of the study and the claims."""
+    """Publications as a detail page shows them: with last change, reports of the study, and claims."""
     members = Membership.objects.filter(review__published=True).select_related("review")
-    reports = Prefetch("study__publications", Publication.objects.order_by("year", "key"), to_attr="reports")
+    reports = Prefetch("study__publications", _reports(), to_attr="reports")
     claims = Claim.objects.select_related("technique__technique_class").defer("technique__article")
     found = Publication.objects.select_related("study").annotate(**lastchange.annotations(Publication))
     return found.prefetch_related(
@@ -174,9 +174,29 @@ def for_page() -> QuerySet[Publication]:
     )
 
 
-def other_reports(publication: Publication) -> list[Publication]:
-    """The other reports of its study, oldest first."""
-    return [report for report in publication.study.reports if report.pk != publication.pk]  # type: ignore[attr-defined]
+def _reports() -> QuerySet[Publication]:
+    """Publications, oldest first, each with ``repeats``: the number of the one that it is marked a duplicate of."""
+    same = Likeness.objects.filter(later=OuterRef("pk"), state=Likeness.State.SAME).order_by("pk")
+    return Publication.objects.order_by("year", "key").annotate(repeats=Subquery(same.values("earlier")[:1]))
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The other publications of a study: of which it is marked a duplicate, which are marked duplicates of it, rest."""
+
+    originals: list[Publication]
+    duplicates: list[Publication]
+    others: list[Publication]
+
+
+def other_reports(publication: Publication) -> Reports:
+    """The other publications of its study, oldest first. Asks nothing of the database."""
+    reports: list[Any] = publication.study.reports  # type: ignore[attr-defined]
+    repeats = next((one.repeats for one in reports if one.pk == publication.pk), None)
+    rest = [one for one in reports if one.pk != publication.pk]
+    originals = [one for one in rest if one.pk == repeats]
+    duplicates = [one for one in rest if one.repeats == publication.pk and one not in originals]
+    return Reports(originals, duplicates, [one for one in rest if one not in originals and one not in duplicates])
 
 
 def only_class(publication: Publication) -> str:

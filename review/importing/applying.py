@@ -64,7 +64,8 @@ def _fresh_plan(batch: ImportBatch) -> list[ImportEntry]:
 
 def _told(entry: ImportEntry) -> tuple[Any, ...]:
     changes = [list(change) for change in entry.changes]
-    return entry.key, entry.outcome, entry.duplicate_of, entry.same_study, changes
+    ruled = bool(entry.ruling)  # then it says what was ruled
+    return entry.key, entry.outcome, entry.duplicate_of, entry.same_study and not ruled, changes
 
 
 def _store(batch: ImportBatch, fresh: Iterable[ImportEntry]) -> None:

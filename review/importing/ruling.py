@@ -13,6 +13,7 @@ from review.importing.undoing import reasons_against, remove
 from review.models import ImportBatch, ImportEntry, Publication, Study, parent_fields
 
 Ruling = ImportEntry.Ruling
+REPORT = "report"  # different publications, and one study
 
 
 def confirm(batch: ImportBatch, user: Any = None) -> ImportBatch:
@@ -34,20 +35,23 @@ def confirm(batch: ImportBatch, user: Any = None) -> ImportBatch:
 
 
 def rule(entry: ImportEntry, ruling: str, user: Any = None) -> ImportEntry:
-    """Rule upon a maybe: ``same`` recognises the publication, ``different`` makes one of its own.
+    """Rule upon a maybe: ``same`` recognises the publication, ``different`` makes one of its own, ``report`` makes one
+    that shares the study of the other.
 
     On a batch that is not applied yet, the ruling is kept and carried out when it is. Raises ``Refused`` for an entry
     that is no maybe or was ruled upon already.
     """
-    if ruling not in Ruling.values:
-        raise Refused("Say whether they are the same or different.")
+    if ruling not in (*Ruling.values, REPORT):
+        raise Refused("Say whether they are the same, two reports of one study, or different.")
     with transaction.atomic():
         entry = ImportEntry.objects.select_for_update(of=("self",)).select_related("batch").get(pk=entry.pk)
         if entry.outcome != ImportEntry.Outcome.MAYBE:
             raise Refused("This entry needs no ruling.")
         if entry.ruling:
             raise Refused(f"Somebody ruled already: {entry.get_ruling_display()}.")
-        entry.ruling, entry.ruled_by, entry.ruled_at = ruling, user, timezone.now()
+        entry.same_study = ruling == REPORT
+        entry.ruling, entry.ruled_by = Ruling.DIFFERENT if entry.same_study else ruling, user
+        entry.ruled_at = timezone.now()
         if entry.batch.state == ImportBatch.State.APPLIED:
             carry_out(entry, user)
         entry.save()
@@ -60,7 +64,9 @@ def carry_out(entry: ImportEntry, user: Any) -> None:
     if entry.ruling == Ruling.SAME:
         entry.publication = Publication.objects.filter(key=entry.duplicate_of).first()
     else:
-        entry.publication, entry.made = _make(entry, reason), True
+        other = Publication.objects.select_related("study").filter(key=entry.duplicate_of).first()
+        study = other.study if other and entry.same_study else None
+        entry.publication, entry.made = _make(entry, reason, study), True
     if entry.publication is not None:
         resolved = [entry]
         for follower in followers(entry).filter(publication=None):
@@ -106,7 +112,7 @@ def take_back(entry: ImportEntry, user: Any = None) -> ImportEntry:
         if against := reasons_against(together):
             raise Refused(f"This cannot be taken back: {'; '.join(against[:5])}.")
         remove(together, f"ruling taken back: import {entry.batch_id}", user)
-        entry.ruling, entry.ruled_by, entry.ruled_at = "", None, None
+        entry.ruling, entry.ruled_by, entry.ruled_at, entry.same_study = "", None, None, False
         for one in together:
             one.publication, one.made = None, False
             one.save()

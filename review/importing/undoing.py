@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, Q
 from django.utils import timezone
 
 from review import history
 from review.importing.applying import CHUNK, fill, save_columns
 from review.importing.batches import Refused
 from review.importing.planning import merged
-from review.models import ImportBatch, ImportEntry, Publication, Record, Study, parent_fields
+from review.models import ImportBatch, ImportEntry, Likeness, Publication, Record, Study, parent_fields
 
 State = ImportBatch.State
 
@@ -56,6 +56,8 @@ def reasons_against(entries: Sequence[ImportEntry]) -> list[str]:
             if relation.related_model in {ImportEntry, Record} or not relation.field.concrete:
                 continue
             rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": chunk})
+            if relation.related_model is Likeness:
+                rows = rows.exclude(state=Likeness.State.MAYBE)  # nobody has worked on it
             what = relation.related_model._meta.verbose_name
             found += [f"{made[pk].key} has a {what}" for pk in rows.values_list(relation.field.attname, flat=True)[:50]]
         others = ImportEntry.objects.filter(publication__in=chunk).exclude(pk__in=own).select_related("batch")
@@ -103,6 +105,9 @@ def remove(entries: Sequence[ImportEntry], reason: str, user: Any) -> None:
         pks = [row.pk for row in rows]
         studies = {row.study_id for row in rows}
         ImportEntry.objects.filter(publication__in=pks).update(publication=None)
+        likenesses = list(Likeness.objects.filter(Q(earlier__in=pks) | Q(later__in=pks)))
+        history.record(likenesses, "-", reason, user=user)
+        Likeness.objects.filter(pk__in=[one.pk for one in likenesses])._raw_delete("default")
         history.record(rows, "-", reason, user=user)
         try:
             Publication.objects.filter(pk__in=pks)._raw_delete("default")

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from review import duplicates
+from review import duplicates, pairs
 from review.importing.batches import Refused
 
 curator = permission_required("review.change_publication", raise_exception=True)
@@ -16,13 +16,13 @@ curator = permission_required("review.change_publication", raise_exception=True)
 @curator
 def queue(request: HttpRequest) -> HttpResponse:
     """The pair at place ``n`` of the queue, how many wait, and the newest decisions."""
-    waiting = duplicates.waiting()
-    asked = request.GET.get("n", "1")
-    place = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
-    place = max(1, min(place, len(waiting)))
-    pair = duplicates.pair(*waiting[place - 1]) if waiting else None
-    context = {"pair": pair, "place": place, "count": len(waiting), "decided": duplicates.decided()}
-    return render(request, "pages/duplicates.html", context)
+    waiting, counts = pairs.waiting(), duplicates.counts()
+    place = max(1, min(_number(request.GET.get("n", "")), len(waiting)))
+    pair = pairs.pair(*waiting[place - 1]) if waiting else None
+    last = max(1, -(-sum(counts[state] for state in duplicates.DECIDED) // pairs.PAST))
+    past = min(_number(request.GET.get("past", "")), last)
+    context = {"pair": pair, "place": place, "count": len(waiting), "counts": counts, "past": past, "last": last}
+    return render(request, "pages/duplicates.html", context | {"decided": pairs.decided(past)})
 
 
 @require_POST
@@ -62,8 +62,11 @@ def find(request: HttpRequest) -> HttpResponse:
 
 
 def _to(request: HttpRequest) -> HttpResponse:
-    place = request.POST.get("n", "1")
     response = redirect("duplicates")
-    if place.isascii() and place.isdigit():
-        response["Location"] += f"?n={place[:8]}"
+    response["Location"] += f"?n={_number(request.POST.get('n', ''))}"
     return response
+
+
+def _number(text: str) -> int:
+    """A place or page that an address names; the first where it names none."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 9 else 1

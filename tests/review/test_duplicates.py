@@ -2,10 +2,13 @@
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from review import duplicates
+from review import duplicates, pairs
+from review.importing import ruling, undoing
 from review.importing.batches import Refused
 from review.models import ImportEntry, Likeness, Publication
 from tests.review.importing.test_batches import publication, ready
@@ -48,10 +51,130 @@ def test_marked_and_unmarked_without_loss(pair, state):
     assert Likeness.objects.get().state == "maybe"
 
 
+def test_the_reports_of_its_study_come_along_and_go_back(pair):
+    one, two = pair
+    preprint = publication("preprint", title="Of Training", author="Doe, Jane", year="2019")
+    preprint.study = two.study
+    preprint.save()
+    own = two.study
+    likeness = duplicates.mark(Likeness.objects.get(earlier=one, later=two), "same")
+    assert set(one.study.publications.values_list("key", flat=True)) == {"one", "two", "preprint"}
+    duplicates.unmark(likeness)
+    assert set(own.publications.all()) == {two, preprint}
+    assert set(one.study.publications.all()) == {one}
+
+
+def test_what_stands_upon_a_decision_is_taken_back_first(pair):
+    one, two = pair
+    three = publication("three", title="Elsewhere", author="Roe, R", year="2011")
+    own = {row.pk: row.study_id for row in (one, two, three)}
+    first = duplicates.mark(Likeness.objects.get(), "same")
+    second = duplicates.mark(Likeness.objects.create(earlier=two, later=three), "report")
+    assert Publication.objects.filter(study=one.study).count() == 3
+    with pytest.raises(Refused, match="two and three"):
+        duplicates.unmark(first)
+    duplicates.unmark(second)
+    duplicates.unmark(first)
+    assert dict(Publication.objects.filter(pk__in=own).values_list("pk", "study_id")) == own
+
+
+def test_every_pair_of_three_is_found(pair):
+    one, two = pair
+    three = publication("three", title="Training of Very Large Models!", author="Poe, P", year="2020")
+    three.fields = [[name, "Doe, Jane" if name == "author" else value] for name, value in three.fields]
+    three.save()
+    assert duplicates.find() == 2
+    assert {(row.earlier, row.later) for row in Likeness.objects.all()} == {(one, two), (one, three), (two, three)}
+
+
+def test_a_pair_that_is_gone_is_refused(pair):
+    likeness = Likeness.objects.get()
+    Likeness.objects.all().delete()
+    for act in (lambda: duplicates.mark(likeness, "same"), lambda: duplicates.unmark(likeness)):
+        with pytest.raises(Refused, match="not there"):
+            act()
+
+
+def test_decisions_are_counted(pair):
+    assert duplicates.counts() == {"same": 0, "report": 0, "different": 0, "recognised": 0}
+    duplicates.mark(Likeness.objects.get(), "same")
+    batch = ready(
+        "@article{new, title = {Nothing of the Kinds at All}, author = {Roe, R}, year = {2011}}"
+        "@article{far2, title = {Nothing of the Kind at All}, author = {Roe, R}, year = {2011}}"
+    )
+    ruling.confirm(batch)
+    duplicates.decide("entry", batch.entries.get(key="new").pk, "report", None)
+    assert duplicates.counts() == {"same": 1, "report": 1, "different": 0, "recognised": 1}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_entry_may_be_a_further_report(pair, before):
+    """Ruled before the batch is applied or after, it is a publication of its own within the study of the other."""
+    batch = ready("@article{new, title = {Nothing of the Kinds at All}, author = {Roe, R}, year = {2011}}")
+    entry = batch.entries.get()
+    if not before:
+        ruling.confirm(batch)
+    assert duplicates.decide("entry", entry.pk, "report", None) == "two reports of one study"
+    if before:
+        publication("more", title="Something that changes the plan", author="Poe, P", year="1999")
+        ruling.confirm(batch)
+    far, new = Publication.objects.get(key="far"), Publication.objects.get(key="new")
+    assert new.study == far.study
+    assert pairs.decided()[0].said == "two reports of one study"
+    duplicates.take_back("entry", entry.pk, None)
+    assert not Publication.objects.filter(key="new").exists()
+    assert duplicates.decide("entry", entry.pk, "different", None) == "different"
+    assert Publication.objects.get(key="new").study != far.study
+
+
+def test_an_undecided_pair_keeps_no_import_from_being_undone(pair):
+    batch = ruling.confirm(ready("@article{new, title = {A Third Thing}, author = {Roe, R}, year = {2011}}"))
+    new = Publication.objects.get(key="new")
+    likeness = duplicates.mark(Likeness.objects.create(earlier=pair[0], later=new), "different")
+    with pytest.raises(Refused, match="likeness"):
+        undoing.undo(batch)
+    duplicates.unmark(likeness)
+    undoing.undo(batch)
+    assert not Publication.objects.filter(key="new").exists()
+
+
+def test_what_is_too_long_to_compare_is_told_apart_all_the_same():
+    text = "word " * 30_000
+    [field] = pairs.compared([["abstract", text + "a"]], [["abstract", text + "b"]])
+    assert not field.same
+    assert "150001 characters" in field.left[0][0]
+    [field] = pairs.compared([["abstract", "a b " * 400 + "end"]], [["abstract", "a b " * 400 + "fin"]])
+    assert (field.left[-1], field.right[-1]) == (("end", False), ("fin", False))
+
+
+def test_the_page_asks_as_much_for_thirty_as_for_three(pair):
+    client, counts = signed_in("curator"), []
+    for size in (3, 30):
+        for number in range(size):
+            rows = [publication(f"q{size}-{number}-{side}", title=f"T {number}", author="A, B") for side in "ab"]
+            likeness = Likeness.objects.create(earlier=rows[0], later=rows[1])
+            if number % 2:
+                duplicates.mark(likeness, "different")
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(reverse("duplicates")).status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+def test_old_decisions_are_on_further_pages(pair):
+    for number in range(pairs.PAST + 1):
+        rows = [publication(f"q{number}-{side}", title=f"T {number}", author="A, B") for side in "ab"]
+        duplicates.mark(Likeness.objects.create(earlier=rows[0], later=rows[1]), "different")
+    client = signed_in("curator")
+    assert "q0-a and q0-b" not in client.get(reverse("duplicates")).content.decode()
+    for page in ("2", "99"):
+        assert "q0-a and q0-b" in client.get(reverse("duplicates"), {"past": page}).content.decode()
+
+
 def test_different_is_not_asked_again(pair):
     duplicates.mark(Likeness.objects.get(), "different")
     assert duplicates.find() == 0
-    assert duplicates.waiting() == []
+    assert pairs.waiting() == []
 
 
 def test_the_page_shows_the_differing_words_and_takes_a_decision(pair):
@@ -72,7 +195,7 @@ def test_the_page_shows_the_differing_words_and_takes_a_decision(pair):
 def test_an_entry_of_an_import_is_ruled_here(pair):
     ready("@article{new, title = {Nothing of the Kinds at All}, author = {Roe, R}, year = {2011}}")
     entry = ImportEntry.objects.get()
-    assert duplicates.waiting()[0] == ("entry", entry.pk)
+    assert pairs.waiting()[0] == ("entry", entry.pk)
     client = signed_in("owner")
     assert "new.bib, line 1" in client.get(reverse("duplicates")).content.decode()
     client.post(reverse("duplicates-decide", args=["entry", entry.pk]), {"said": "different"})

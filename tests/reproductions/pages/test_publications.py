@@ -5,11 +5,13 @@ import io
 import json
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from review import bibtex
+from review import bibtex, duplicates
 from review.charts import publications_by_year
-from review.models import Publication
+from review.models import Likeness, Publication
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +127,29 @@ def test_detail_names_the_other_reports_of_the_study(client, catalogue):
     packed, _, _ = catalogue
     factories.publication(key="packed-preprint", title="The preprint", study=packed.study)
     assert "The preprint" in client.get(packed.get_absolute_url()).content.decode()
+
+
+def test_a_duplicate_and_its_original_lead_to_each_other(client, catalogue, django_assert_num_queries):
+    packed, _, _ = catalogue
+    again = factories.publication(key="packed-again", title="The same once more")
+    with CaptureQueriesContext(connection) as before:
+        client.get(packed.get_absolute_url())
+    duplicates.mark(Likeness.objects.create(earlier=packed, later=again), "same")
+    for page, words, other in ((again, "Duplicate of", packed), (packed, "Its duplicate", again)):
+        with django_assert_num_queries(len(before)):
+            body = client.get(page.get_absolute_url()).content.decode()
+        assert f"<dt>{words}</dt>" in body
+        assert f'href="{other.get_absolute_url()}"' in body
+        assert "Same study" not in body
+
+
+def test_one_as_csv_is_its_row_of_the_list(client, catalogue):
+    packed, _, _ = catalogue
+    files = [reverse("publication-csv", args=[packed.slug]), reverse("publications-csv")]
+    one, listed = (list(csv.reader(io.StringIO(b"".join(client.get(name)).decode()))) for name in files)
+    assert len(one) == 2
+    assert one[0] == listed[0]
+    assert one[1] in listed
 
 
 def test_detail_of_one_with_nothing_known_says_not_reported(client, catalogue):
