@@ -33,8 +33,9 @@ class Details:
 
     def aside(self, row: Measurement) -> str:
         """The detail that belongs beside the figure, because the heading does not say it."""
-        said = "" if self.heading(row) else row.detail
-        return said or ("by the paper's model" if row.metric == MODEL else "")
+        if row.metric == MODEL and not row.detail and "model" not in row.variant:
+            return "by the paper's model"
+        return "" if self.heading(row) else row.detail
 
 
 def of(rows: Iterable[Measurement]) -> Details:
