@@ -72,8 +72,10 @@ def of_record(record: Any) -> LastChange | None:
     if not now or now["why"] == BEGAN:
         return None
     old, new = (before or {}).get("columns", {}), now["columns"]
-    names = {name: str(record._meta.get_field(name).verbose_name) for name in new}
-    parts = tuple(names[name] for name in names if now["did"] == "~" and before and old.get(name) != new[name])
+    # In the order of the model: a database may keep the names in an order of its own.
+    fields = [*shown_fields(type(record)), *type(record).history.model._history_m2m_fields]
+    changed = [field for field in fields if old.get(field.name) != new[field.name]]
+    parts = tuple(str(field.verbose_name) for field in changed) if now["did"] == "~" and before else ()
     return LastChange(_moment(now["at"]), now["by"] or "", now["why"] == LOADED, WHOLE[now["did"]], parts)
 
 
