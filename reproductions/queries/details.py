@@ -35,7 +35,9 @@ class Details:
         """The detail that belongs beside the figure, because the heading does not say it."""
         if row.metric == MODEL and not row.detail and "model" not in row.variant:
             return "by the paper's model"
-        return "" if self.heading(row) else row.detail
+        said = "" if self.heading(row) else row.detail
+        # The column says that it is simulated.
+        return said.removesuffix("simulated").rstrip(", ") if row.simulated else said
 
 
 def of(rows: Iterable[Measurement]) -> Details:

@@ -117,10 +117,11 @@ class Sweep:
         return f"{self.sweep}, {unit}" if unit and unit not in self.sweep else self.sweep
 
     @property
-    def constant(self) -> bool:
-        """Whether its one series has the same value everywhere, so that a line of the table says it all."""
+    def telling(self) -> bool:
+        """Whether a chart shows more than a line of the table: several points, and no single value at all of them."""
         shown = [one for one in self.series if one.kind != "smoke"] or self.series
-        return len(shown) == 1 and len({cell.value for cell in shown[0].cells.values()}) == 1
+        flat = len(shown) == 1 and len({cell.value for cell in shown[0].cells.values()}) == 1
+        return len(self.points) > 1 and not flat
 
     @property
     def title(self) -> str:
@@ -168,12 +169,18 @@ def sweeps(runs: Sequence[Run], rows: Iterable[Measurement]) -> list[Sweep]:
     for chart in found.values():
         _only_one_model(chart)
     measured = [chart for chart in found.values() if any(one.kind != "model" for one in chart.series)]
-    telling = [chart for chart in measured if chart.metric == SPEEDUP or not chart.constant]
-    charts = sorted(telling, key=lambda chart: chart.metric != SPEEDUP)[:MOST_CHARTS]
+    charts = sorted(measured, key=lambda chart: chart.metric != SPEEDUP)
+    # The first speed-up stays in any case: the claims stand beside it.
+    first = charts[:1] if charts and charts[0].metric == SPEEDUP and not any(map(_tells_speed, charts)) else []
+    charts = [*first, *(chart for chart in charts if chart.telling)][:MOST_CHARTS]
     for number, chart in enumerate(charts, start=1):
         chart.number = number
         chart.points.sort(key=lambda point: (point.value is None, point.value or 0))
     return charts
+
+
+def _tells_speed(chart: Sweep) -> bool:
+    return chart.metric == SPEEDUP and chart.telling
 
 
 def _baselines(rows: Iterable[Measurement]) -> dict[str, frozenset[str]]:

@@ -195,7 +195,8 @@ def test_a_claim_is_drawn_only_over_its_comparator(client: Client, technique: Te
     factories.measurement(run, role="baseline", variant="padded")
     factories.measurement(run, sweep="deaths", role="baseline", variant="restart")
     for point in (1, 2):
-        factories.measurement(run, sweep="deaths", point=str(point), point_value=point, metric="speedup", unit="x")
+        at = {"point": str(point), "point_value": point, "median": point}
+        factories.measurement(run, sweep="deaths", metric="speedup", unit="x", **at)
     _, first, second = re.split(r'id="sweep-\d-data"', text_of(client))
     assert "over restart" not in first.split("</script>")[0]
     assert "over restart" in second.split("</script>")[0]

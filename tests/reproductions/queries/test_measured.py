@@ -83,7 +83,7 @@ def test_the_legend_names_the_device_only_where_it_must(run: Run) -> None:
     assert charts(run, other)[0].labels == ["packed, cpu, A laptop", "packed, cpu, A desk", "library, cpu"]
 
 
-def test_a_constant_line_is_no_chart_unless_it_is_a_speed_up(run: Run) -> None:
+def test_a_constant_line_is_no_chart_unless_it_is_the_only_speed_up(run: Run) -> None:
     for point in (1, 2):
         at = {"point": str(point), "point_value": point}
         factories.measurement(run, metric="hops", unit="hops", median=3, **at)
@@ -93,9 +93,21 @@ def test_a_constant_line_is_no_chart_unless_it_is_a_speed_up(run: Run) -> None:
     assert [chart.metric for chart in charts(run)] == ["speedup", "kept"]
 
 
+def test_one_point_is_no_chart_unless_it_is_the_only_speed_up(run: Run) -> None:
+    factories.measurement(run, **SPEED)
+    factories.measurement(run, metric="kept", unit="B", median=3)
+    factories.measurement(run, metric="kept", unit="B", median=4, variant="other")
+    assert [chart.sweep for chart in charts(run)] == ["fill"]
+    for point in (1, 2):
+        factories.measurement(run, sweep="width", point=str(point), point_value=point, median=point, **SPEED)
+    assert [chart.sweep for chart in charts(run)] == ["width"]
+
+
 def test_details_that_only_describe_the_variants_share_a_chart(run: Run) -> None:
     for variant, detail, bits in (("dense", "fp16", 16), ("dictionary", "codewords", 0.6)):
-        factories.measurement(run, variant=variant, metric="bits_per_parameter", detail=detail, unit="bit", median=bits)
+        for point in (1, 2):
+            at = {"point": str(point), "point_value": point, "detail": detail, "median": bits}
+            factories.measurement(run, variant=variant, metric="bits_per_parameter", unit="bit", **at)
     (chart,) = charts(run)
     assert chart.metric == "bits_per_parameter"
     assert [(one.name, one.aside) for one in chart.series] == [
@@ -121,8 +133,10 @@ def test_details_that_tell_two_figures_of_one_variant_apart_are_charts_of_their_
 
 
 def test_what_is_simulated_is_never_one_line_with_what_is_measured(run: Run) -> None:
-    factories.measurement(run, **SPEED)
-    factories.measurement(run, variant="other", simulated=True, **SPEED)
+    for point in (1, 2):
+        at = {"point": str(point), "point_value": point, "median": point}
+        factories.measurement(run, **SPEED | at)
+        factories.measurement(run, variant="other", simulated=True, **SPEED | at)
     assert [(chart.simulated, len(chart.series)) for chart in charts(run)] == [(False, 1), (True, 1)]
 
 

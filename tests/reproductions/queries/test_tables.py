@@ -75,6 +75,9 @@ def test_the_gain_of_the_paper_s_model_stands_with_the_speed_ups_and_says_so(run
 
 
 def test_a_simulated_column_says_so(run: Run) -> None:
-    factories.measurement(run, metric="makespan", simulated=True)
+    for variant in ("one", "two"):
+        at = {"detail": f"{variant} devices, simulated", "variant": variant}
+        factories.measurement(run, metric="makespan", simulated=True, **at)
     factories.measurement(run, metric="makespan", simulated=True, sweep="devices (simulated)")
+    assert [cell and cell.aside for *_, cells in of(run)[0].rows for cell in cells] == ["one devices", "two devices"]
     assert [table.columns for table in of(run)] == [[("makespan", "simulated")], [("makespan", "")]]
