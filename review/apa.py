@@ -2,6 +2,7 @@
 
 import warnings
 from functools import lru_cache
+from html import unescape
 
 import nh3
 from citeproc import Citation, CitationItem, CitationStylesBibliography, CitationStylesStyle, formatter
@@ -38,6 +39,7 @@ def reference(publication: Publication) -> SafeString:
             bibliography = CitationStylesBibliography(_style(), source, formatter.html)
             bibliography.register(Citation([CitationItem("it")]))
             text = str(bibliography.bibliography()[0])
+            text = text.replace("(ArXiv:", "(arXiv:")  # it writes every number with a capital
     except Exception:  # a library of many small rules: whatever it meets, the page stands
         text = escape(f"{'; '.join(publication.authors)} ({publication.year or 'n.d.'}). {publication.title}.")
     return mark_safe(nh3.clean(text, tags={"i", "em", "sup", "sub"}, attributes={}))  # noqa: S308 - cleaned
@@ -45,4 +47,4 @@ def reference(publication: Publication) -> SafeString:
 
 def plain(publication: Publication) -> str:
     """The reference without markup."""
-    return strip_tags(str(reference(publication)))
+    return unescape(strip_tags(str(reference(publication))))

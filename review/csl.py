@@ -19,6 +19,7 @@ _TEXTS = {
     "issn": "ISSN", "abstract": "abstract", "edition": "edition", "language": "language", "note": "note",
 }  # fmt: skip
 _CONTAINER = ("journal", "journaltitle", "booktitle")
+_SERVER = re.compile(r"arxiv|corr\b", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -31,9 +32,11 @@ def item(publication: Publication) -> dict[str, Any]:
     container = next((decoded(fields[one]) for one in _CONTAINER if fields.get(one)), "")
     found |= {csl: decoded(fields[field]) for field, csl in _TEXTS.items() if fields.get(field)}
     found["container-title"] = container
-    if kind == "article" and (not container or container.lower().startswith("arxiv")):
-        found |= {"publisher": "arXiv", "container-title": "", "number": publication.arxiv_id}
-    found["page"] = re.sub(r"\s*[-–]+\s*", "-", decoded(fields.get("pages", "")))
+    server = bool(_SERVER.match(container))
+    if publication.arxiv_id and (server or (kind == "article" and not container)):
+        number = f"arXiv:{publication.arxiv_id}"
+        found |= {"type": "article", "publisher": "arXiv", "container-title": "", "volume": "", "number": number}
+    found["page"] = re.sub(r"\s*[-–]+\s*", "-", decoded(fields.get("pages", ""))).strip("-")
     found["issued"] = issued(publication.year, fields)
     found["DOI"] = publication.doi
     found["URL"] = publication.url or (f"https://arxiv.org/abs/{publication.arxiv_id}" if publication.arxiv_id else "")
@@ -51,10 +54,10 @@ def name(text: str) -> dict[str, str]:
 
 def issued(year: int | None, fields: Mapping[str, str]) -> dict[str, list[list[int]]]:
     """The date of publication, as far as it is known; empty where it is not reported."""
-    if year is None:
+    if not year:
         return {}
     month = fields.get("month", "").strip().lower()[:3]
-    number = _MONTHS.index(month) + 1 if month in _MONTHS else int(month) if month.isdigit() else 0
+    number = _MONTHS.index(month) + 1 if month in _MONTHS else int(month) if month.isascii() and month.isdigit() else 0
     return {"date-parts": [[year, number] if 1 <= number <= 12 else [year]]}
 
 

@@ -112,7 +112,8 @@ OF_A_ROW = {"change", "delete", "history", "merge", "simple_history", "password_
 ARGUMENTS = {
     "technique": ["hub"], "technique-code": ["hub"], "technique-history": ["hub"], "technique-report": ["hub"],
     "technique-run": ["hub"], "publication": ["paper-0"], "publication-history": ["paper-0"],
-    "publication-bib": ["paper-0"], "publication-ris": ["paper-0"], "publication-csl": ["paper-0"],
+    "publication-bib": ["paper-0"], "publication-csv": ["paper-0"], "publication-ris": ["paper-0"],
+    "publication-csl": ["paper-0"],
     "taxonomy-class": ["training"], "taxonomy-strategy": ["a-strategy"], "device": ["a-device"],
     "review-other": ["update"], "review-flow-csv": ["update"], "review-flow-box": ["update", "identified"],
     "review-checklist": ["update"], "review-checklist-csv": ["update"], "review-checklist-md": ["update"],

@@ -36,7 +36,7 @@ def test_csl(paper):
 
 def test_apa(paper):
     assert apa.plain(paper) == (
-        "Barnes and Noble Inc., &amp; Müller, B. (2021). A LLM Study of Cafés. Journal of Things, 3(2), 10–19. "
+        "Barnes and Noble Inc., & Müller, B. (2021). A LLM Study of Cafés. Journal of Things, 3(2), 10–19. "
         "https://doi.org/10.1/abc"
     )
 
@@ -70,6 +70,29 @@ def test_every_shipped_publication_has_every_form(client):
     assert len(items) == 69
     assert all(item["title"] and item["author"] and item["issued"] for item in items)
     assert len(rispy.loads(b"".join(client.get(reverse("publications-ris"))).decode())) == 69
+
+
+PREPRINT = {"author": "Doe, Jane", "title": "On It", "year": "2020", "eprint": "2001.00001"}
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"journal": "arXiv preprint arXiv:2001.00001"}, {"journal": "CoRR", "volume": "abs/2001.00001"}]
+)
+def test_a_preprint_is_cited_as_one(more):
+    one = publication("preprint", **PREPRINT, **more)
+    assert csl.item(one)["type"] == ("article" if more else "article-journal")
+    if more:
+        assert apa.plain(one) == "Doe, J. (2020). On It (arXiv:2001.00001). arXiv. https://arxiv.org/abs/2001.00001"
+
+
+@pytest.mark.parametrize("month", ["²", "٣", "0", "13", "9" * 5000, "-1", ""])
+@pytest.mark.parametrize("year", ["0000", "9999", "²", "2020"])
+def test_any_month_and_year_is_a_file(client, month, year):
+    one = publication("odd", title="x", month=month, year=year)
+    assert client.get(one.get_absolute_url()).status_code == 200
+    [item] = json.loads(b"".join(client.get(reverse("publications-csl"))).decode())
+    assert item.get("issued", {}).get("date-parts", [[]])[0] == ([int(year)] if year in ("9999", "2020") else [])
+    assert len(rispy.loads(b"".join(client.get(reverse("publications-ris"))).decode())) == 1
 
 
 def test_the_selection_and_one(client, paper):
