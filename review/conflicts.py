@@ -17,6 +17,7 @@ from review import changes, history
 from review.changes import Part
 from review.readable import NOTHING, names_of, readable
 
+MOVED_ON = "Not saved: somebody else saved this record meanwhile. What they changed stands above."
 SEAL, SEEN, OVER, WHY = OURS = ("seal", "seen", "over", "why")
 
 
@@ -139,7 +140,7 @@ class Sealed:
             conflict = between(self.parts(), given[SEAL], self._yours)
             if conflict and not (given.get(OVER) and given.get(SEEN) == conflict.now):
                 self.conflict = conflict
-                self.add_error(None, conflict.message)  # type: ignore[attr-defined]
+                self.add_error(None, MOVED_ON)  # type: ignore[attr-defined]
             elif conflict and not given.get(WHY):
                 given[WHY] = f"saved over the change of {conflict.who or 'somebody'}"
         return cleaned

@@ -168,6 +168,7 @@ def test_what_was_deleted_is_found_and_comes_back_with_what_hung_on_it():
     strategies, claims = set(hub.strategies.all()), hub.claims.count()
     page = address(Technique, "delete", hub.pk)
     assert client.post(page, opened(client, page) | {"why": "by mistake"}).status_code == 302
+    assert address(Technique, "deleted") in client.get(address(Technique, "changelist")).content.decode()
     listed = client.get(address(Technique, "deleted")).content.decode()
     assert hub.name in listed
     assert "by mistake" in listed
