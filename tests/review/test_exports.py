@@ -41,7 +41,7 @@ def test_apa(paper):
     )
 
 
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "<i>x</i>", "a & b < c", "", "\\relax{", "é" * 900])
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "<i>x</i>", "a & b < c", "", "\\relax{", "é" * 450])
 def test_apa_of_hostile_text_is_inert(text):
     one = publication("evil", title=text or "x", author=f"{{{text}}}" if text else "", year="x", journal=text)
     made = str(apa.reference(one))
