@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from review.citation import decoded
 from review.duplicates import words
 from review.models import ImportBatch, ImportEntry, Likeness, Publication
 
@@ -12,7 +13,8 @@ MAYBE = Likeness.State.MAYBE
 SHOWN = ("title", "author", "year", "journal", "booktitle", "doi", "eprint", "url")
 # More than this is not compared word by word, but as a whole, and shown by its beginning.
 MOST_WORDS, MOST_LETTERS, SHOWN_LETTERS = 2000, 100_000, 2000
-MOST_FIELDS = 200
+MOST_FIELDS, MOST_LATEX = 200, 5000
+VERBATIM = ("doi", "eprint", "url", "file")
 PAST = 20  # decisions on a page
 
 # Text, and whether the other side has it too.
@@ -85,11 +87,16 @@ def _of_entry(entry: ImportEntry) -> Pair:
 
 def compared(left: Sequence[Sequence[str]], right: Sequence[Sequence[str]]) -> Iterator[Field]:
     """Every field of both, the telling ones first, with the words marked that only one side has."""
-    ours, theirs = ({name.lower(): value for name, value in side} for side in (left, right))
+    ours, theirs = ({name.lower(): _read(name.lower(), value) for name, value in side} for side in (left, right))
     names = [name for name in SHOWN if name in ours or name in theirs]
     names += sorted((ours.keys() | theirs.keys()) - set(names))
     for name in names[:MOST_FIELDS]:
         yield Field(name, *_pieces(ours.get(name, ""), theirs.get(name, "")))
+
+
+def _read(name: str, value: str) -> str:
+    """A value as people read it: braces and LaTeX commands make no difference between two works."""
+    return value if name in VERBATIM or len(value) > MOST_LATEX else decoded(value)
 
 
 def _pieces(left: str, right: str) -> tuple[Pieces, Pieces]:

@@ -147,6 +147,13 @@ def test_what_is_too_long_to_compare_is_told_apart_all_the_same():
     assert (field.left[-1], field.right[-1]) == (("end", False), ("fin", False))
 
 
+def test_braces_alone_make_no_difference():
+    [field] = pairs.compared([["title", "{AWQ}: Th{\\'e}ory"]], [["title", "AWQ: Théory"]])
+    assert field.same
+    [field] = pairs.compared([["doi", "10.1/a_{b}"]], [["doi", "10.1/a_b"]])
+    assert not field.same
+
+
 def test_the_page_asks_as_much_for_thirty_as_for_three(pair):
     client, counts = signed_in("curator"), []
     for size in (3, 30):
