@@ -8,19 +8,7 @@ from django.http import HttpRequest
 from reproductions.models import Device, Measurement, Remark, Run
 from reproductions.queries import judgements
 from review.admin.curated import Curated
-
-
-class Immutable(admin.ModelAdmin):
-    """A list to search and rows to read."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from review.admin.immutable import Immutable
 
 
 @admin.register(Device)

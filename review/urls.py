@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern] = [
     path("screening/<slug:slug>/", screening.overview, name="screening-review"),
     path("screening/<slug:slug>/retrieval/", screening.retrieval, name="screening-retrieval"),
     path("screening/<slug:slug>/conflicts/", screening.conflicts, name="screening-conflicts"),
+    path("screening/<slug:slug>/record/<int:pk>/", screening.record, name="screening-record"),
     path("screening/<slug:slug>/read/<str:stage>/", screening.read, name="screening-read"),
     path("screening/<slug:slug>/read/<str:stage>/decide/", screening.decide, name="screening-decide"),
     path("screening/<slug:slug>/read/<str:stage>/back/", screening.take_back, name="screening-take-back"),

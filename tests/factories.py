@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
 
 from reproductions.models import Device, Measurement, Run
 from review.models import Membership, Publication, Review, Study
@@ -35,6 +36,15 @@ def user(*permissions: str, **columns: Any) -> User:
         Permission.objects.filter(codename__in=permissions, content_type__app_label="reproductions")
     )
     return made
+
+
+def signed_in(group: str, staff: bool = True) -> Client:
+    """A client of somebody in ``group``."""
+    client = Client()
+    member = user(is_staff=staff)
+    member.groups.add(Group.objects.get(name=group))
+    client.force_login(member)
+    return client
 
 
 def review(**columns: Any) -> Review:

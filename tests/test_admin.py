@@ -4,7 +4,6 @@ import re
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
@@ -12,6 +11,7 @@ from reproductions.models import Device, Remark, Run
 from review.models import Membership, Publication, Study
 from techniques.models import CatalogueReport, Technique
 from tests import factories
+from tests.factories import signed_in
 
 pytestmark = pytest.mark.django_db
 OURS = [model for model in admin.site._registry if model._meta.app_label in {"review", "techniques", "reproductions"}]
@@ -21,14 +21,6 @@ IMMUTABLE = ("run", "measurement", "cataloguereport")
 NEVER_ADDED = (*IMMUTABLE, "record", "decision", "problemreport")
 ENTRY = "@article{new:2024, title = {A {New} Th{\\'e}ory}, author = {Doe, Jane}, year = {2024}, doi = {10.1/X}}"
 INLINE = re.compile(rb"<script(?![^>]*\ssrc=)(?![^>]*application/json)[^>]*>|<style|\son\w+=|\sstyle=", re.IGNORECASE)
-
-
-def signed_in(group: str, staff: bool = True) -> Client:
-    client = Client()
-    user = factories.user(is_staff=staff)
-    user.groups.add(Group.objects.get(name=group))
-    client.force_login(user)
-    return client
 
 
 def address(model, page: str, *args) -> str:
@@ -91,6 +83,14 @@ def test_not_even_a_superuser_edits_what_is_immutable(name, world):
         assert client.post(page, {"post": "yes"}).status_code == 403
     assert client.post(address(model, "change", row.pk), {"status": "failed"}).status_code == 403
     assert model._default_manager.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("model", [Publication, Membership, Technique], ids=lambda model: model.__name__)
+def test_curated_records_are_not_deleted_by_the_dozen(model, world):
+    row, before = model.objects.first(), model.objects.count()
+    sent = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+    signed_in("owner").post(address(model, "changelist"), sent)
+    assert model.objects.count() == before
 
 
 def test_the_index_and_the_tree_open(world):

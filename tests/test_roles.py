@@ -58,7 +58,8 @@ PAGES = {
     "membership-settle": (METHOD, CURATORS),
     "screening": (SIGNED_IN, SIGNED_IN), "screening-begin": (METHOD, CURATORS),
     "screening-review": (SIGNED_IN, SIGNED_IN), "screening-retrieval": (SCREENERS, SCREENERS),
-    "screening-conflicts": (CURATORS, CURATORS), "screening-read": (SCREENERS, SCREENERS),
+    "screening-conflicts": (CURATORS, CURATORS), "screening-record": (CURATORS, CURATORS),
+    "screening-read": (SCREENERS, SCREENERS),
     "screening-decide": (METHOD, SCREENERS), "screening-take-back": (METHOD, SCREENERS),
     "flow-import": (CURATORS, CURATORS), "checklist-answer": (CURATORS, CURATORS),
     "admin:index": (SIGNED_IN, SIGNED_IN), "admin:app_list": (SIGNED_IN, SIGNED_IN),
@@ -120,6 +121,7 @@ ARGUMENTS = {
     "membership": ["update"], "membership-reconcile": ["update"], "membership-settle": ["update", "{publication}"],
     "duplicates-decide": ["likeness", "{likeness}"], "duplicates-take-back": ["likeness", "{likeness}"],
     "screening-review": ["update"], "screening-retrieval": ["update"], "screening-conflicts": ["update"],
+    "screening-record": ["update", "{record}"],
     "screening-read": ["update", "abstract"], "screening-decide": ["update", "abstract"],
     "screening-take-back": ["update", "abstract"], "flow-import": ["update"], "checklist-answer": ["update", "1"],
     "admin:app_list": ["review"], "admin:view_on_site": ["1", "1"],
@@ -154,7 +156,7 @@ def world() -> dict[str, object]:
     run = factories.run(hub, status=Run.Status.QUEUED, asked_by=user)
     measured = factories.run(hub, record={"started": "2026-01-31T12:00:00Z", "commit": "abc", "run_id": "x"})
     return {"publication": papers[0].pk, "likeness": likeness.pk, "batch": batch.pk,
-            "run": run.run_id, "measured": measured.run_id}  # fmt: skip
+            "record": record.pk, "run": run.run_id, "measured": measured.run_id}  # fmt: skip
 
 
 def client_of(role: str, staff: bool = True) -> Client:

@@ -29,6 +29,12 @@ class Curated(Past):
                 found.append(Part(inline.model, column, pk))
         return found
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without the stock deletion of many: a record goes one at a time, seen, with a reason."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """The record; locked with its parts where this request is about to change it."""
         pk = _number(str(object_id))

@@ -1,13 +1,12 @@
 """What screening rests on: searches and criteria to edit, records and decisions to read."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from review.admin.curated import Curated
+from review.admin.immutable import Immutable
 from review.models import Criterion, Decision, Record, Search
 
 
@@ -31,21 +30,8 @@ class CriterionAdmin(Curated):
     prepopulated_fields = {"slug": ("name",)}
 
 
-class Written(admin.ModelAdmin):
-    """Written by the work itself; to be read here."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Record)
-class RecordAdmin(Written):
+class RecordAdmin(Immutable):
     list_display = ("slug", "publication", "search", "removal", "retrieval")
     list_filter = ("review", "removal", "retrieval")
     list_select_related = ("publication", "search")
@@ -53,7 +39,7 @@ class RecordAdmin(Written):
 
 
 @admin.register(Decision)
-class DecisionAdmin(Written):
+class DecisionAdmin(Immutable):
     """Own decisions, and those of records on which the blind has been lifted."""
 
     list_display = ("record", "stage", "screener", "final", "verdict", "reason", "decided_at")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from review.citation import free_slug
 from review.importing.applying import Changed, Records, apply, fill
 from review.importing.batches import Refused
-from review.importing.undoing import reasons_against, remove
+from review.importing.undoing import reasons_against, refusing, remove
 from review.models import ImportBatch, ImportEntry, Publication, Study, parent_fields
 
 Ruling = ImportEntry.Ruling
@@ -104,7 +104,7 @@ def _make(entry: ImportEntry, reason: str, study: Study | None = None) -> Public
 
 def take_back(entry: ImportEntry, user: Any = None) -> ImportEntry:
     """The ruling is open again. Raises ``Refused`` where something depends on what it made."""
-    with transaction.atomic():
+    with refusing():
         entry = ImportEntry.objects.select_for_update(of=("self",)).select_related("batch").get(pk=entry.pk)
         if not entry.ruling:
             raise Refused("Nobody has ruled upon this entry.")

@@ -1,10 +1,11 @@
 """Takes an applied batch back, as long as nothing depends on what it made. The history keeps all of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import transaction
-from django.db.models import ProtectedError, Q
+from django.db import IntegrityError, transaction
+from django.db.models import Model, Q
 from django.utils import timezone
 
 from review import history
@@ -18,7 +19,7 @@ State = ImportBatch.State
 
 def undo(batch: ImportBatch, user: Any = None) -> ImportBatch:
     """Restore what the batch changed and remove what it made. Raises ``Refused`` with what depends on it."""
-    with transaction.atomic():
+    with refusing():
         batch = ImportBatch.objects.select_for_update().get(pk=batch.pk)
         if batch.state != State.APPLIED:
             raise Refused(f"This batch is {batch.get_state_display()}; only an applied one can be undone.")
@@ -100,22 +101,36 @@ def remove(entries: Sequence[ImportEntry], reason: str, user: Any) -> None:
     for chunk in _chunks(own):
         records = list(Record.objects.filter(entry__in=chunk))
         history.record(records, "-", reason, user=user)
-        Record.objects.filter(pk__in=[record.pk for record in records])._raw_delete("default")
+        _delete(Record, [record.pk for record in records])
     for rows in _chunks(gone):
         pks = [row.pk for row in rows]
         studies = {row.study_id for row in rows}
         ImportEntry.objects.filter(publication__in=pks).update(publication=None)
         likenesses = list(Likeness.objects.filter(Q(earlier__in=pks) | Q(later__in=pks)))
         history.record(likenesses, "-", reason, user=user)
-        Likeness.objects.filter(pk__in=[one.pk for one in likenesses])._raw_delete("default")
+        _delete(Likeness, [one.pk for one in likenesses])
         history.record(rows, "-", reason, user=user)
-        try:
-            Publication.objects.filter(pk__in=pks)._raw_delete("default")
-        except ProtectedError as error:
-            raise Refused(f"It cannot be undone: {error}") from error
+        _delete(Publication, pks)
         empty = list(Study.objects.filter(pk__in=studies, publications=None))
         history.record(empty, "-", reason, user=user)
-        Study.objects.filter(pk__in=[study.pk for study in empty])._raw_delete("default")
+        _delete(Study, [study.pk for study in empty])
+
+
+def _delete(model: type[Model], pks: list[int]) -> None:
+    """Without signals, since the history has these rows already. What still points at one is refused by the database
+    when the transaction ends; see ``refusing``."""
+    rows: Any = model._base_manager.filter(pk__in=pks)
+    rows._raw_delete(rows.db)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """A transaction that is refused in words where somebody pointed at what it removes meanwhile."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Refused("Somebody is working on what this would remove. Nothing was changed: look again.") from error
 
 
 def _chunks(items: list[Any]) -> Iterable[list[Any]]:

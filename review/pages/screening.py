@@ -101,7 +101,7 @@ def _page(
         "fault": fault,
     }
     page = "pages/_screening_record.html" if getattr(request, "htmx", False) else "pages/screening_read.html"
-    return render(request, page, context, status=409 if fault and page.startswith("pages/screening") else 200)
+    return render(request, page, context)
 
 
 def _abstract(record: Record | None) -> str:
@@ -205,6 +205,24 @@ def conflicts(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "pages/screening_conflicts.html", context)
 
 
+@login_required
+@curator
+def record(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """One record with what was said of it at each stage where the blind is lifted, and the form that settles it."""
+    review = get_object_or_404(Review, slug=slug)
+    if request.method == "POST":
+        return _resolved(request, review)
+    row = get_object_or_404(Record.objects.select_related("publication", "review"), pk=_row(pk), review=review)
+    stages = work.open_stages(row)
+    context = {"review": review, "record": row, "stages": stages, "reasons": work.reasons(review)}
+    return render(request, "pages/screening_record.html", context | {"abstract": _abstract(row)})
+
+
+def _row(pk: int) -> int:
+    """A number that a database can hold; 0, which no row has, for any other."""
+    return pk if pk < 2**63 else 0
+
+
 def _resolved(request: HttpRequest, review: Review) -> HttpResponse:
     sent = request.POST
     verdict, reason, note = (sent.get(name, "") for name in ("verdict", "reason", "note"))
@@ -214,4 +232,4 @@ def _resolved(request: HttpRequest, review: Review) -> HttpResponse:
         messages.success(request, f"Resolved: {made.get_verdict_display()}.")
     except Refused as refusal:
         messages.error(request, f"Nothing was saved. {refusal}")
-    return redirect("screening-conflicts", slug=review.slug)
+    return redirect(request.path)

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,10 +10,7 @@ from django.utils import timezone
 
 from review.models import Criterion, Decision, Record, Stage, Verdict
 from review.prisma.places import placed
-from review.screening.work import conflicts
 
-# How long a slip of the hand can be taken back once the other has decided as well.
-GRACE = timedelta(minutes=10)
 RETRIEVALS = (Record.Retrieval.SOUGHT, Record.Retrieval.RETRIEVED, Record.Retrieval.NOT_RETRIEVED)
 
 
@@ -51,18 +47,27 @@ def decide(record: int, stage: str, verdict: str, user: Any, reason: str = "", n
 
 
 def resolve(record: int, stage: str, verdict: str, user: Any, reason: str = "", note: str = "") -> Decision:
-    """Settle a conflict of two screeners. Raises ``Refused`` where there is none."""
+    """Settle a record on which all have decided: a conflict, or a verdict that turns out to be a slip.
+
+    What the screeners said stays as it is, and so does their agreement. Raises ``Refused`` while the blind holds, where
+    somebody has settled the record, and where the next step rests on the verdict.
+    """
     with transaction.atomic():
         row = _locked(record)
-        if not conflicts(row.review, _stage(stage)).filter(pk=row.pk).exists():
-            raise Refused("This record is in no conflict: somebody may have resolved it.")
+        said = row.decisions.filter(stage=_stage(stage))
+        if row.removal or said.filter(final=False).count() < row.review.screeners:
+            raise Refused("The blind holds: not all who are to decide this record have done so.")
+        if said.filter(final=True).exists():
+            raise Refused("Somebody has settled this record already.")
+        if _rested_upon(row, stage):
+            raise Refused("The next step rests on this verdict: a report has been sought, or read.")
         return _save(row, stage, verdict, user, reason, note, final=True)
 
 
 def take_back(decision: Decision, user: Any) -> None:
-    """Take one's own decision back: at any time while the blind holds, and as a slip of the hand for ``GRACE`` after.
+    """Take one's own decision back while the blind holds. Later, a slip is for a curator to settle; see ``resolve``.
 
-    Later it is for a resolution to settle, and what a resolution or the next stage rests on stays.
+    Where one screener decides, it can be taken back until the next step rests on it.
     """
     with transaction.atomic():
         row = _locked(decision.record_id)
@@ -72,8 +77,8 @@ def take_back(decision: Decision, user: Any) -> None:
         if _rested_upon(row, own.stage):
             raise Refused("It cannot be taken back any more: a resolution or the next stage rests on it.")
         others = row.decisions.filter(stage=own.stage).exclude(pk=own.pk)
-        if others.exists() and timezone.now() - own.decided_at > GRACE:
-            raise Refused("It cannot be taken back any more: others have decided too, and their verdict can be read.")
+        if others.exists():
+            raise Refused("The other has decided too, so the blind is lifted. A curator can settle this record.")
         own._change_reason = "taken back"  # type: ignore[attr-defined]
         own.delete()
 

@@ -68,6 +68,13 @@ def decisions_of(records: Sequence[Record], stage: str) -> dict[int, list[Decisi
     return found
 
 
+def open_stages(record: Record) -> list[tuple[str, str, list[Decision]]]:
+    """The stages of a record at which the blind is lifted: value, name, decisions. One query."""
+    decisions = list(record.decisions.select_related("reason").order_by("pk"))
+    found = [(stage.value, stage.label, [one for one in decisions if one.stage == stage]) for stage in Stage]
+    return [one for one in found if sum(not said.final for said in one[2]) >= record.review.screeners]
+
+
 def to_retrieve(review: Review) -> QuerySet[Record]:
     """The records whose report is still to be got."""
     rows = placed(review).filter(place__in=("waiting-sought", "waiting-retrieval"))
@@ -148,6 +155,8 @@ def agreements(review: Review) -> list[Pair]:
 
 
 def last_of(review: Review, stage: str, screener: str) -> Decision | None:
-    """The newest decision of this screener that can still be taken back; see ``deciding.take_back``."""
-    rows: Any = Decision.objects.filter(record__review=review, stage=stage, screener=screener, final=False)
+    """The newest decision of this screener beside which no other stands; see ``deciding.take_back``."""
+    others = Decision.objects.filter(record=OuterRef("record"), stage=stage).exclude(pk=OuterRef("pk"))
+    own = Decision.objects.filter(record__review=review, stage=stage, screener=screener, final=False)
+    rows: Any = own.filter(~Exists(others))
     return rows.select_related("record__publication").order_by("-decided_at", "-pk").first()

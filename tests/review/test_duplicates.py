@@ -11,8 +11,8 @@ from review import duplicates, pairs
 from review.importing import ruling, undoing
 from review.importing.batches import Refused
 from review.models import ImportEntry, Likeness, Publication
+from tests.factories import signed_in
 from tests.review.importing.test_batches import publication, ready
-from tests.review.test_membership import signed_in
 
 pytestmark = pytest.mark.django_db
 

@@ -1,7 +1,6 @@
 """The ledger on which curators work: one step settles an entry, and a whole list is compared with it."""
 
 import pytest
-from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -9,6 +8,7 @@ from django.urls import reverse
 from review import bibtex, membership
 from review.models import Membership
 from tests import factories
+from tests.factories import signed_in
 
 pytestmark = pytest.mark.django_db
 PAPER = "https://doi.org/10.1109/review"
@@ -19,14 +19,6 @@ THEIRS = """
 @article{x4, title = {Attention is all you need.}, author = {Vaswani, A.}, year = {2017}}
 @article{broken, title = {No end
 """
-
-
-def signed_in(group: str) -> Client:
-    client = Client()
-    user = factories.user()
-    user.groups.add(Group.objects.get(name=group))
-    client.force_login(user)
-    return client
 
 
 def paper(key: str, title: str, author: str, year: int, doi: str = ""):

@@ -1,7 +1,6 @@
 """Claims edited where they stand: in the sheet, in the technique's page, and what is said while one is typed."""
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
@@ -9,17 +8,10 @@ from techniques import claim_sheet
 from techniques.claim_forms import FIELDS
 from techniques.models import Claim, Technique
 from tests import factories
+from tests.factories import signed_in
 
 pytestmark = pytest.mark.django_db
 SHEET, READING = "admin:techniques_claim_sheet", "admin:techniques_claim_reading"
-
-
-def signed_in(group: str, staff: bool = True) -> Client:
-    client = Client()
-    user = factories.user(is_staff=staff)
-    user.groups.add(Group.objects.get(name=group))
-    client.force_login(user)
-    return client
 
 
 def row(claim: Claim, **changes: object) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """Nodes of the taxonomy merged: what hangs on them goes along, and nothing goes without a trace."""
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
@@ -9,17 +8,10 @@ from review.models import FormerSlug
 from techniques import merging
 from techniques.models import Challenge, Response, Strategy
 from tests import factories
+from tests.factories import signed_in
 
 pytestmark = pytest.mark.django_db
 MAKERS = {Strategy: factories.strategy, Response: factories.response, Challenge: factories.challenge}
-
-
-def signed_in(group: str, staff: bool = True) -> Client:
-    client = Client()
-    user = factories.user(is_staff=staff)
-    user.groups.add(Group.objects.get(name=group))
-    client.force_login(user)
-    return client
 
 
 def address(one) -> str:

@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
@@ -12,16 +11,9 @@ from django.urls import reverse
 from techniques import tree
 from techniques.models import Strategy
 from tests import factories
+from tests.factories import signed_in
 
 MOVE = "admin:techniques_strategy_move"
-
-
-def signed_in(group: str, staff: bool = True) -> Client:
-    client = Client()
-    user = factories.user(is_staff=staff)
-    user.groups.add(Group.objects.get(name=group))
-    client.force_login(user)
-    return client
 
 
 def node(slug: str, parent: Strategy | None = None, position: int = 0) -> Strategy:

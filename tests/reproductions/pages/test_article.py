@@ -3,23 +3,15 @@
 import re
 
 import pytest
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 
 from techniques.models import Technique
 from tests import factories
+from tests.factories import signed_in
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/json"}
-
-
-def signed_in(group: str) -> Client:
-    client = Client()
-    user = factories.user(is_staff=True)
-    user.groups.add(Group.objects.get(name=group))
-    client.force_login(user)
-    return client
 
 
 def preview(text: str, client: Client | None = None, slug: str = "") -> dict:

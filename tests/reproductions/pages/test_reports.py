@@ -8,7 +8,7 @@ from review.models import FormerSlug
 from techniques import reporting
 from techniques.models import ProblemReport
 from tests import factories
-from tests.test_admin import signed_in
+from tests.factories import signed_in
 
 pytestmark = pytest.mark.django_db
 TEXT = "The speed-up in table 2 is 2.1, not 3."

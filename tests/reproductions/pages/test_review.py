@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from review.models import Review
 from tests import factories
-from tests.test_admin import signed_in
+from tests.factories import signed_in
 
 pytestmark = pytest.mark.django_db
 

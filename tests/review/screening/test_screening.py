@@ -75,7 +75,7 @@ def test_two_agree_or_a_curator_settles(update, reason):
     deciding.resolve(second.pk, STAGE, "exclude", curator, reason, "a survey")
     assert places(update)[1] == "excluded"
     assert not work.conflicts(update, STAGE).exists()
-    with pytest.raises(Refused, match="no conflict"):
+    with pytest.raises(Refused, match="already"):
         deciding.resolve(second.pk, STAGE, "include", curator)
     [pair] = work.agreements(update)
     assert (pair.names, pair.found.n, pair.found.observed) == (("ann", "bo"), 2, 0.5)
@@ -128,22 +128,36 @@ def test_one_takes_back_while_nobody_rests_on_it(update, reason):
     with pytest.raises(Refused, match="not there"):
         deciding.take_back(made, bo)
     deciding.decide(record.pk, STAGE, "include", bo)
-    Decision.objects.filter(pk=made.pk).update(decided_at=made.decided_at - 2 * deciding.GRACE)
-    with pytest.raises(Refused, match="others have decided too"):
-        deciding.take_back(made, ann)
+    for own, user in ((made, ann), (record.decisions.get(screener="bo"), bo)):
+        with pytest.raises(Refused, match="blind is lifted"):
+            deciding.take_back(own, user)
+    assert work.last_of(update, STAGE, "ann") is None
 
 
-def test_a_slip_of_the_second_hand_is_taken_back_until_something_rests_on_it(update, reason):
-    ann, bo, curator = person("screener", "ann"), person("screener", "bo"), person("curator")
-    record = update.records.first()
-    deciding.decide(record.pk, STAGE, "include", ann)
-    deciding.take_back(deciding.decide(record.pk, STAGE, "exclude", bo, reason), bo)
-    assert places(update)[0] == "waiting-screening"
-    made = deciding.decide(record.pk, STAGE, "exclude", bo, reason)
-    deciding.resolve(record.pk, STAGE, "include", curator)
-    with pytest.raises(Refused, match="rests on it"):
-        deciding.take_back(made, bo)
-    assert [one.verdict for one in Decision.history.filter(screener="bo").order_by("history_id")] == ["exclude"] * 3
+def test_a_slip_of_both_is_settled_by_a_curator_until_something_rests_on_it(update, reason):
+    ann, bo, curator = person("screener", "ann"), person("screener", "bo"), person("curator", "cleo")
+    first, second, third, _ = update.records.all()
+    deciding.decide(first.pk, STAGE, "exclude", ann, reason)
+    with pytest.raises(Refused, match="blind holds"):
+        deciding.resolve(first.pk, STAGE, "include", curator)
+    deciding.decide(first.pk, STAGE, "exclude", bo, reason)
+    page = reverse("screening-record", args=[update.slug, first.pk])
+    assert "ann: exclude" in client_of(curator).get(page).content.decode()
+    client_of(curator).post(page, {"record": first.pk, "stage": STAGE, "verdict": "include", "note": "it is one"})
+    assert places(update)[0] == "waiting-sought"
+    [pair] = work.agreements(update)
+    assert pair.found.observed == 1.0, "what the two said is not rewritten"
+    with pytest.raises(Refused, match="already"):
+        deciding.resolve(first.pk, STAGE, "exclude", curator, reason)
+    for user in (ann, bo):
+        deciding.decide(second.pk, STAGE, "include", user)
+    deciding.retrieve(second.pk, "retrieved", ann)
+    with pytest.raises(Refused, match="rests on this verdict"):
+        deciding.resolve(second.pk, STAGE, "exclude", curator, reason)
+    deciding.decide(third.pk, STAGE, "include", ann)
+    waits = client_of(curator).get(reverse("screening-record", args=[update.slug, third.pk])).content.decode()
+    assert "The blind holds" in waits
+    assert "ann: include" not in waits
 
 
 @pytest.mark.parametrize("name", ["ann@example.org", "ann.b+c", "final", "x" * 150, "Ümit"])
