@@ -218,3 +218,16 @@ def test_the_command_reports_and_ends_with_one_where_something_was_rejected(know
         call_command("import_bibtex", str(file))
     assert "1 created, 1 updated, 1 unchanged, 3 duplicate, 1 maybe, 1 rejected" in capsys.readouterr().out
     assert ImportEntry.objects.count() == 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_gets_in_the_way_of_an_undo_is_told_and_nothing_is_lost(known, monkeypatch):
+    batch = ruling.confirm(ready())
+    factories.membership(factories.review(), Publication.objects.get(key="fresh"))
+    before = contents()
+    monkeypatch.setattr(undoing, "reasons_against", lambda entries: [])  # it came after they were asked
+    with pytest.raises(batches.Refused, match="Somebody is working"):
+        undoing.undo(batch)
+    assert contents() == before
+    batch.refresh_from_db()
+    assert batch.state == "applied"
