@@ -20,12 +20,15 @@ class ArticleWidget(forms.Textarea):
         css = {"all": ("css/article-editor.css",)}
         js = ("js/citations.js", "js/article-editor.js")
 
+    slug = ""  # of the technique, where no field of the form holds it
+
     def __init__(self) -> None:
         super().__init__(attrs={"rows": 30, "cols": 80, "spellcheck": "true", "aria-describedby": "article-how"})
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: BaseRenderer | None = None) -> SafeString:
         """The field inside the editor."""
         context = {
+            "slug": self.slug,
             "field": super().render(name, value, attrs, renderer),
             "preview": reverse("article-preview"),
             "citations": reverse("citations"),

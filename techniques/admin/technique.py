@@ -36,6 +36,9 @@ class TechniqueForm(forms.ModelForm[Technique]):
         for name, field in self.fields.items():
             if isinstance(field, WordsField):
                 field.stored(list(getattr(self.instance, name) or []))
+        if "article" in self.fields and "slug" not in self.fields:
+            # Where the slug stays as it is, the form has no field for it, and the preview needs it.
+            self.fields["article"].widget.slug = self.instance.slug  # type: ignore[attr-defined]
 
 
 class PublicationInline(admin.TabularInline):

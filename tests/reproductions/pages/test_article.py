@@ -131,3 +131,11 @@ def test_lists_of_words_are_ticked_and_keep_their_order_and_strange_words():
     assert not ticked.has_changed(["gpu", "cpu"], ["cpu", "gpu"])
     answer = signed_in("curator").post(page, {"hardware": ["loom"]})
     assert "Select a valid choice" in str(answer.context["adminform"].form.errors["hardware"])
+
+
+def test_the_editor_of_a_technique_that_keeps_its_slug_still_finds_its_code() -> None:
+    technique = factories.technique(slug="gptq", article="## Idea\n\n[[code:method.py:gptq]]")
+    page = signed_in("curator").get(reverse("admin:techniques_technique_change", args=[technique.pk]))
+    sent = re.findall(r'<input type="hidden" name="slug" value="([^"]*)"', page.content.decode())
+    assert sent == ["gptq"]
+    assert preview(technique.article, slug=sent[0])["faults"] == []
