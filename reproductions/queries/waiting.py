@@ -20,10 +20,16 @@ class Waiting:
     """A kind of work: how much of it waits, what to do with it, where, and the permission that it needs."""
 
     count: int
-    what: str
+    one: str
+    many: str
     todo: str
     address: str
     needs: str
+
+    @property
+    def what(self) -> str:
+        """What waits, in the right number."""
+        return self.one if self.count == 1 else self.many
 
 
 def for_user(user: User) -> list[Waiting]:
@@ -36,43 +42,48 @@ def _evidence() -> Iterator[Waiting]:
     entries = ImportEntry.objects.filter(open_batches, outcome=ImportEntry.Outcome.MAYBE, ruling="").count()
     pairs = Likeness.objects.filter(state=Likeness.State.MAYBE).count()
     yield Waiting(
-        entries + pairs, "possible duplicates", "Say whether they are the same.", reverse("duplicates"),
+        entries + pairs, "possible duplicate", "possible duplicates", "Say whether they are the same.", reverse("duplicates"),
         "review.change_publication",
     )  # fmt: skip
     batches = ImportBatch.objects.filter(state__in=(ImportBatch.State.READING, ImportBatch.State.READY)).count()
     yield Waiting(
-        batches, "imports to confirm", "Read the report, then confirm or discard.",
+        batches, "import to confirm", "imports to confirm", "Read the report, then confirm or discard.",
         _list("review_importbatch", state__exact=ImportBatch.State.READY), "review.change_importbatch",
     )  # fmt: skip
     final = Decision.objects.filter(record=OuterRef("record"), stage=OuterRef("stage"), final=True)
     apart = Decision.objects.filter(~Exists(final), final=False).order_by().values("record", "stage")
     conflicts = apart.annotate(said=Count("verdict", distinct=True)).filter(said__gt=1).count()
     yield Waiting(
-        conflicts, "conflicts between screeners", "Read both and resolve.", reverse("screening"), "review.change_review"
+        conflicts,
+        "conflict between screeners",
+        "conflicts between screeners",
+        "Read both and resolve.",
+        reverse("screening"),
+        "review.change_review",
     )
     reviews = Review.objects.annotate(
         open=Count("memberships", filter=Q(memberships__status=Membership.Status.RECONSTRUCTED))
     )
     for review in reviews.filter(open__gt=0):
         yield Waiting(
-            review.open, "unconfirmed memberships", "Confirm them with the paper at hand.",
+            review.open, "unconfirmed membership", "unconfirmed memberships", "Confirm them with the paper at hand.",
             reverse("membership", args=[review.slug]), "review.change_membership",
         )  # fmt: skip
 
 
 def _knowledge() -> Iterator[Waiting]:
     yield Waiting(
-        ProblemReport.objects.filter(state=ProblemReport.State.OPEN).count(), "reported problems",
+        ProblemReport.objects.filter(state=ProblemReport.State.OPEN).count(), "reported problem", "reported problems",
         "Mend what is wrong, or say why it is not.", _list("techniques_problemreport", state__exact="open"),
         "techniques.change_problemreport",
     )  # fmt: skip
     yield Waiting(
-        Claim.objects.filter(place="").count(), "claims without place", "Add the table, figure or page.",
+        Claim.objects.filter(place="").count(), "claim without place", "claims without place", "Add the table, figure or page.",
         _list("techniques_claim", place__isempty="1"), "techniques.change_claim",
     )  # fmt: skip
     report = CatalogueReport.current()
     yield Waiting(
-        len(report.faults) + len(report.conflicts), "faults and conflicts of the catalogue’s files",
+        len(report.faults) + len(report.conflicts), "fault or conflict of the catalogue’s files", "faults and conflicts of the catalogue’s files",
         "Mend the files, or decide for one side.", _list("techniques_cataloguereport"),
         "techniques.view_cataloguereport",
     )  # fmt: skip
@@ -81,7 +92,7 @@ def _knowledge() -> Iterator[Waiting]:
 def _proof() -> Iterator[Waiting]:
     failed = Run.objects.filter(status__in=ENDED_BADLY).count()
     yield Waiting(
-        failed, "runs that ended badly", "Read the reason on the run’s page.",
+        failed, "run that ended badly", "runs that ended badly", "Read the reason on the run’s page.",
         _list("reproductions_run", status__in=",".join(ENDED_BADLY)), "reproductions.view_run",
     )  # fmt: skip
 
