@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Q
 from django.urls import reverse
 
 from reproductions.models import Run
-from review.models import Decision, ImportBatch, ImportEntry, Likeness, Membership, Review
+from review.models import ImportBatch, ImportEntry, Likeness, Membership, Review, Stage
+from review.screening import work
 from techniques.models import CatalogueReport, Claim, ProblemReport
 
 ENDED_BADLY = (Run.Status.FAILED, Run.Status.TIMED_OUT, Run.Status.LOST)
@@ -42,17 +43,23 @@ def _evidence() -> Iterator[Waiting]:
     entries = ImportEntry.objects.filter(open_batches, outcome=ImportEntry.Outcome.MAYBE, ruling="").count()
     pairs = Likeness.objects.filter(state=Likeness.State.MAYBE).count()
     yield Waiting(
-        entries + pairs, "possible duplicate", "possible duplicates", "Say whether they are the same.", reverse("duplicates"),
+        entries + pairs,
+        "possible duplicate",
+        "possible duplicates",
+        "Say whether they are the same.",
+        reverse("duplicates"),
         "review.change_publication",
-    )  # fmt: skip
+    )
     batches = ImportBatch.objects.filter(state__in=(ImportBatch.State.READING, ImportBatch.State.READY)).count()
     yield Waiting(
-        batches, "import to confirm", "imports to confirm", "Read the report, then confirm or discard.",
-        _list("review_importbatch", state__exact=ImportBatch.State.READY), "review.change_importbatch",
-    )  # fmt: skip
-    final = Decision.objects.filter(record=OuterRef("record"), stage=OuterRef("stage"), final=True)
-    apart = Decision.objects.filter(~Exists(final), final=False).order_by().values("record", "stage")
-    conflicts = apart.annotate(said=Count("verdict", distinct=True)).filter(said__gt=1).count()
+        batches,
+        "import to confirm",
+        "imports to confirm",
+        "Read the report, then confirm or discard.",
+        _list("review_importbatch", state__exact=ImportBatch.State.READY),
+        "review.change_importbatch",
+    )
+    conflicts = sum(work.conflicting(stage).count() for stage in Stage)
     yield Waiting(
         conflicts,
         "conflict between screeners",
@@ -66,35 +73,53 @@ def _evidence() -> Iterator[Waiting]:
     )
     for review in reviews.filter(open__gt=0):
         yield Waiting(
-            review.open, "unconfirmed membership", "unconfirmed memberships", "Confirm them with the paper at hand.",
-            reverse("membership", args=[review.slug]), "review.change_membership",
-        )  # fmt: skip
+            review.open,
+            "unconfirmed membership",
+            "unconfirmed memberships",
+            "Confirm them with the paper at hand.",
+            reverse("membership", args=[review.slug]),
+            "review.change_membership",
+        )
 
 
 def _knowledge() -> Iterator[Waiting]:
     yield Waiting(
-        ProblemReport.objects.filter(state=ProblemReport.State.OPEN).count(), "reported problem", "reported problems",
-        "Mend what is wrong, or say why it is not.", _list("techniques_problemreport", state__exact="open"),
+        ProblemReport.objects.filter(state=ProblemReport.State.OPEN).count(),
+        "reported problem",
+        "reported problems",
+        "Mend what is wrong, or say why it is not.",
+        _list("techniques_problemreport", state__exact="open"),
         "techniques.change_problemreport",
-    )  # fmt: skip
+    )
     yield Waiting(
-        Claim.objects.filter(place="").count(), "claim without place", "claims without place", "Add the table, figure or page.",
-        _list("techniques_claim", place__isempty="1"), "techniques.change_claim",
-    )  # fmt: skip
+        Claim.objects.filter(place="").count(),
+        "claim without place",
+        "claims without place",
+        "Add the table, figure or page.",
+        _list("techniques_claim", place__isempty="1"),
+        "techniques.change_claim",
+    )
     report = CatalogueReport.current()
     yield Waiting(
-        len(report.faults) + len(report.conflicts), "fault or conflict of the catalogue’s files", "faults and conflicts of the catalogue’s files",
-        "Mend the files, or decide for one side.", _list("techniques_cataloguereport"),
+        len(report.faults) + len(report.conflicts),
+        "fault or conflict of the catalogue’s files",
+        "faults and conflicts of the catalogue’s files",
+        "Mend the files, or decide for one side.",
+        _list("techniques_cataloguereport"),
         "techniques.view_cataloguereport",
-    )  # fmt: skip
+    )
 
 
 def _proof() -> Iterator[Waiting]:
     failed = Run.objects.filter(status__in=ENDED_BADLY).count()
     yield Waiting(
-        failed, "run that ended badly", "runs that ended badly", "Read the reason on the run’s page.",
-        _list("reproductions_run", status__in=",".join(ENDED_BADLY)), "reproductions.view_run",
-    )  # fmt: skip
+        failed,
+        "run that ended badly",
+        "runs that ended badly",
+        "Read the reason on the run’s page.",
+        _list("reproductions_run", status__in=",".join(ENDED_BADLY)),
+        "reproductions.view_run",
+    )
 
 
 def _list(model: str, **chosen: str) -> str:

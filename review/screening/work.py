@@ -49,14 +49,20 @@ def _included(review: Review) -> QuerySet[Record, Any]:
 
 
 def conflicts(review: Review, stage: str) -> QuerySet[Record]:
-    """The records on which all have decided, unlike, and that nobody has resolved."""
+    """The records of a review on which all have decided, unlike, and that nobody has resolved."""
+    rows = conflicting(stage).filter(review=review)
+    return rows.select_related("publication", "search", "review").order_by("pk")
+
+
+def conflicting(stage: str) -> QuerySet[Record]:
+    """The same of all reviews."""
     final = Decision.objects.filter(record=OuterRef("pk"), stage=stage, final=True)
     of_stage = Q(decisions__stage=stage, decisions__final=False)
-    rows = review.records.filter(~Exists(final), removal="").annotate(
+    rows = Record.objects.filter(~Exists(final), removal="").annotate(
         said=Count("decisions", filter=of_stage),
         kinds=Count("decisions__verdict", filter=of_stage, distinct=True),
     )
-    return rows.filter(said__gte=review.screeners, kinds__gt=1).select_related("publication", "search").order_by("pk")
+    return rows.filter(said__gte=F("review__screeners"), kinds__gt=1)
 
 
 def decisions_of(records: Sequence[Record], stage: str) -> dict[int, list[Decision]]:
