@@ -29,7 +29,8 @@ curator = permission_required("techniques.change_technique", raise_exception=Tru
 def preview(request: HttpRequest) -> HttpResponse:
     """The article that was sent as its page will show it, with its faults: a page, or JSON for the editor."""
     text = request.POST.get("article", "").replace("\0", "").replace("\r\n", "\n")
-    technique = Technique.objects.filter(slug=request.POST.get("slug", "").replace("\0", "")).first()
+    slug = request.POST.get("preview_of") or request.POST.get("slug", "")
+    technique = Technique.objects.filter(slug=slug.replace("\0", "")).first()
     context: dict[str, Any] = drawn(text, technique) if len(text) <= LONGEST else {"too_long": True, "faults": []}
     if request.headers.get("Accept") != "application/json":
         return render(request, "pages/article_preview.html", context | {"technique": technique})

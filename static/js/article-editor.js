@@ -42,7 +42,7 @@
       const mine = ++number;
       const sent = new FormData();
       sent.append("article", field.value);
-      sent.append("slug", form.elements.slug?.value ?? "");
+      sent.append("slug", form.elements.preview_of?.value ?? form.elements.slug?.value ?? "");
       sent.append("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
       shown.classList.add("stale");
       try {

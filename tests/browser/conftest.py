@@ -47,6 +47,15 @@ def start(folder: Path) -> Site:
     pytest.fail("the site did not start:\n" + "".join(said))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def beside_a_browser() -> Iterator[None]:
+    """Playwright keeps an event loop in this thread, which Django takes for asynchronous code and refuses; and it does
+    so until the session ends, for tests without a browser as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     running = start(tmp_path_factory.mktemp("site"))

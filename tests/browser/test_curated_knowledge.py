@@ -11,9 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from techniques.models import Strategy, Technique
 from tests import factories
-from tests.browser.test_shell import beside_a_browser
 
-__all__ = ["beside_a_browser"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 

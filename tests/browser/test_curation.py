@@ -1,6 +1,5 @@
 """The curators' whole job in a browser: import, resolve a maybe, screen with a conflict, watch the flow, undo."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,6 @@ FILE = """
 @article{like, title = {Serving of Language Model}, author = {Doe, Jane}, year = {2022}}
 @article{broken, title = {Never closed
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def beside_a_browser() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield
 
 
 def person(name: str, group: str) -> User:

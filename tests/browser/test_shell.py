@@ -1,7 +1,5 @@
 """The shell's pages in a real browser: nothing for axe to find, no complaint, no other host, charts that draw."""
 
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -22,14 +20,6 @@ PAGES = (
     "/nothing",
 )
 SERIOUS = {"serious", "critical"}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def beside_a_browser() -> Iterator[None]:
-    """Playwright keeps an event loop in this thread, which Django takes for asynchronous code and refuses."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        yield
 
 
 @pytest.fixture

@@ -136,6 +136,6 @@ def test_lists_of_words_are_ticked_and_keep_their_order_and_strange_words():
 def test_the_editor_of_a_technique_that_keeps_its_slug_still_finds_its_code() -> None:
     technique = factories.technique(slug="gptq", article="## Idea\n\n[[code:method.py:gptq]]")
     page = signed_in("curator").get(reverse("admin:techniques_technique_change", args=[technique.pk]))
-    sent = re.findall(r'<input type="hidden" name="slug" value="([^"]*)"', page.content.decode())
+    sent = re.findall(r'<input type="hidden" name="preview_of" value="([^"]*)"', page.content.decode())
     assert sent == ["gptq"]
     assert preview(technique.article, slug=sent[0])["faults"] == []
