@@ -24,6 +24,11 @@ def whole(name: str, default: int) -> int:
     return int(os.environ.get(name, "") or default)
 
 
+def number(name: str, default: float) -> float:
+    """The number in ``name``; raises ``ValueError`` for anything else."""
+    return float(os.environ.get(name, "") or default)
+
+
 def secret(path: Path) -> str:
     """The secret in ``path``; made at the first start with mode 0600, so that no default secret exists anywhere."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from config.environment import flag, secret, whole, words
+from config.environment import flag, number, secret, whole, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ.get("ATLAS_VAR", BASE_DIR / "var"))
@@ -28,7 +28,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django_tasks",
-    "django_tasks_db",
     "django_htmx",
     "tree_queries",
     "simple_history",
@@ -82,7 +81,17 @@ elif flag("DATABASE_POOL"):
     _options["pool"] = {"min_size": 1, "max_size": whole("DATABASE_POOL_SIZE", 4), "timeout": 10}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
+# One interface, two engines: the database decides. Only the engine in use is installed. No list of queues: their names
+# come from the workers.
+POSTGRESQL = _database["ENGINE"] == "django.db.backends.postgresql"
+if POSTGRESQL:
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("django_tasks") + 1, "procrastinate.contrib.django")
+    TASKS = {"default": {"BACKEND": "reproductions.engines.procrastinate.ProcrastinateBackend", "QUEUES": []}}
+    PROCRASTINATE_ON_APP_READY = "reproductions.engines.procrastinate.register"
+    PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""
+else:
+    INSTALLED_APPS.insert(INSTALLED_APPS.index("django_tasks") + 1, "django_tasks_db")
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "sesame.backends.ModelBackend"]
 SESAME_MAX_AGE = 60 * 60
@@ -174,4 +183,17 @@ TORCH_INSTALLED = importlib.util.find_spec("torch") is not None
 RUNS_RUNNING_PER_USER = whole("RUNS_RUNNING_PER_USER", 1)
 RUNS_QUEUED_PER_USER = whole("RUNS_QUEUED_PER_USER", 5)
 RUN_LEASE_SECONDS = whole("RUN_LEASE_SECONDS", 30)
+RUN_BEAT_SECONDS = number("RUN_BEAT_SECONDS", 5.0)
+RUN_GRACE_SECONDS = number(
+    "RUN_GRACE_SECONDS", 10.0
+)  # a worker told to stop lets its run end within this, or hands it back
+RUN_MOST_ATTEMPTS = whole("RUN_MOST_ATTEMPTS", 3)
+RUN_QUEUES = {"tiny": "cpu", "cpu": "cpu", "gpu": "gpu"}
+# Seconds a run may spend before its first word, in its checks, in compiling and in timing, by size.
+RUN_LIMITS = {
+    "tiny": {"start": 90, "check": 150, "compile": 150, "timing": 150},
+    "cpu": {"start": 120, "check": 900, "compile": 600, "timing": 1800},
+    "gpu": {"start": 180, "check": 900, "compile": 900, "timing": 1800},
+}
 RUN_TIME_LIMITS = {"tiny": 300, "cpu": 1800, "gpu": 1800}
+RUN_MEMORY_SHARE = number("RUN_MEMORY_SHARE", 0.8)  # of the machine's memory, for all processes of a run together

@@ -1,4 +1,4 @@
-"""The proof: runs of reference implementations, the devices they ran on, and what was measured."""
+"""Runs, what was measured in them, and what curators remark on it."""
 
 import uuid
 from collections.abc import Collection
@@ -6,34 +6,12 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 from simple_history.models import HistoricalRecords
 
+from reproductions.models.devices import Device, Worker
 from techniques.models import Claim, Technique
-
-
-class Device(models.Model):
-    """A machine's compute device, as the fingerprints of its records name it. Made by ingest and by workers."""
-
-    class Kind(models.TextChoices):
-        CPU = "cpu", "CPU"
-        GPU = "gpu", "GPU"
-
-    slug = models.SlugField(unique=True, max_length=120)
-    name = models.CharField(max_length=200, help_text="As the device reports itself.")
-    kind = models.CharField(max_length=10, choices=Kind.choices)
-    cores = models.PositiveIntegerField(null=True, blank=True)
-    memory_bytes = models.BigIntegerField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["kind", "name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def get_absolute_url(self) -> str:
-        """Everything measured on this device."""
-        return reverse("device", args=[self.slug])
 
 
 class ImmutableRun(Exception):
@@ -78,11 +56,28 @@ class Run(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
     asked_at = models.DateTimeField(db_index=True)
-    queue = models.CharField(max_length=60, default="default")
+    queue = models.CharField(max_length=60, default="cpu")
+    needs = models.JSONField(
+        default=dict, blank=True, help_text="What it takes to run: GPU, memory, processes, triton."
+    )
+    seed = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty: a new one at every run.")
+    again_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="again")
+    accepted = models.BooleanField(
+        default=True, help_text="Counts as evidence. Records from outside wait for a curator."
+    )
     device = models.ForeignKey(Device, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
     device_count = models.PositiveSmallIntegerField(null=True, blank=True, help_text="As the record says.")
 
-    worker = models.CharField(max_length=200, blank=True)
+    delivery = models.CharField(max_length=64, blank=True, help_text="The queue's own name for its newest delivery.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has taken it.")
+    claim = models.UUIDField(null=True, blank=True, help_text="New at every taking: only its holder may write.")
+    slot = models.CharField(max_length=200, blank=True, help_text="Machine and device that hold it.")
+    taken_by = models.ForeignKey(Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
+    worker = models.CharField(
+        max_length=200, blank=True, help_text="Host name and process of the worker, for the page."
+    )
+    phase = models.CharField(max_length=20, blank=True, help_text="start, check, compile, timing or store.")
+    incidents = models.JSONField(default=list, blank=True, help_text="What befell it: moment and sentence, in order.")
     process_group = models.PositiveIntegerField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -111,6 +106,14 @@ class Run(models.Model):
         ordering = ["-asked_at", "-id"]
         permissions: ClassVar = [("run_benchmark", "Can run benchmarks")]
         indexes: ClassVar = [models.Index(fields=["technique", "status", "-asked_at"], name="runs_of_technique")]
+        constraints: ClassVar = [
+            # The lock of a device is a law of the database: no two runs are at work on one at a time.
+            models.UniqueConstraint(
+                fields=["slot"],
+                condition=Q(status__in=("claimed", "checking", "timing", "storing")) & ~Q(slot=""),
+                name="one_run_per_device",
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.run_id)

@@ -1,0 +1,82 @@
+"""The engine for PostgreSQL: the Django Tasks API on top of procrastinate's jobs.
+
+A job holds the address of a task and its arguments. procrastinate runs one procrastinate task of ours for all of them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from django.utils.module_loading import import_string
+from django_tasks import TaskResult, TaskResultStatus
+from django_tasks.backends.base import BaseTaskBackend
+from django_tasks.base import Task
+from django_tasks.exceptions import TaskResultDoesNotExist
+from procrastinate import App
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+NAME = "django_tasks.run"
+# What procrastinate calls a job's state, as the Tasks API calls it; all that is not here has failed.
+STATES: Mapping[str, TaskResultStatus] = {
+    "todo": TaskResultStatus.READY,
+    "doing": TaskResultStatus.RUNNING,
+    "succeeded": TaskResultStatus.SUCCESSFUL,
+}
+
+
+class ProcrastinateBackend(BaseTaskBackend):
+    """Tasks as procrastinate jobs. What a task returns is not kept: results live in rows of our own."""
+
+    supports_defer = True
+    supports_priority = True
+    supports_get_result = True
+
+    def enqueue(self, task: Task[Any, Any], args: Any, kwargs: Any) -> TaskResult[Any]:
+        """Add a job in the transaction at hand: rolled back, it never was."""
+        self.validate_task(task)
+        job = app.configure_task(
+            NAME, queue=task.queue_name, priority=task.priority, schedule_at=task.run_after, allow_unknown=False
+        ).defer(path=task.module_path, args=list(args), kwargs=dict(kwargs))
+        return self._result(task, str(job), TaskResultStatus.READY, list(args), dict(kwargs))
+
+    def get_result(self, result_id: str) -> TaskResult[Any]:
+        """The state of a job; raises ``TaskResultDoesNotExist``."""
+        job = ProcrastinateJob.objects.filter(pk=result_id if result_id.isdecimal() else None, task_name=NAME).first()
+        if job is None:
+            raise TaskResultDoesNotExist(result_id)
+        task = import_string(job.args["path"]).using(queue_name=job.queue_name, priority=job.priority)
+        status = STATES.get(job.status, TaskResultStatus.FAILED)
+        return self._result(task, str(job.pk), status, job.args["args"], job.args["kwargs"])
+
+    def _result(
+        self, task: Task[Any, Any], key: str, status: TaskResultStatus, args: list[Any], kwargs: dict[str, Any]
+    ) -> TaskResult[Any]:
+        moments = dict.fromkeys(("enqueued_at", "started_at", "finished_at", "last_attempted_at"))
+        return TaskResult(
+            task=task, id=key, status=status, args=args, kwargs=kwargs, backend=self.alias, errors=[], worker_ids=[],
+            **moments,
+        )  # fmt: skip
+
+
+def register(worker_app: App) -> None:
+    """Make the one procrastinate task known that runs them all; called when procrastinate's app is ready."""
+    worker_app.task(name=NAME)(run)
+
+
+def run(path: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Call the Django task at ``path``."""
+    import_string(path).call(*args, **kwargs)
+
+
+def forget_stalled(seconds: float) -> int:
+    """Close the jobs that dead workers left behind; what they carried is delivered again by whoever owns it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT procrastinate_finish_job_v1(j.id, 'failed', false) FROM procrastinate_jobs j"
+            " LEFT JOIN procrastinate_workers w ON w.id = j.worker_id"
+            " WHERE j.status = 'doing' AND j.task_name = %s"
+            " AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => %s))",
+            [NAME, seconds],
+        )
+        return cursor.rowcount
