@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import shlex
 from pathlib import Path
 
 import dj_database_url
 from csp.constants import NONE, SELF
 
+from config import logs
 from config.environment import flag, number, secret, whole, words
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -37,6 +39,7 @@ INSTALLED_APPS = [
     "config.apps.HouseConfig",
 ]
 MIDDLEWARE = [
+    "config.access.AccessLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -169,13 +172,7 @@ if flag("BEHIND_TLS"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 3600 * 24 * 30
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
-}
+LOGGING = logs.configuration(os.environ.get("LOG_FORMAT") or "line", os.environ.get("LOG_LEVEL") or "WARNING")
 
 # The atlas's own settings.
 RESULTS_DIR = BASE_DIR / "reproductions" / "results"
@@ -184,9 +181,8 @@ RUNS_RUNNING_PER_USER = whole("RUNS_RUNNING_PER_USER", 1)
 RUNS_QUEUED_PER_USER = whole("RUNS_QUEUED_PER_USER", 5)
 RUN_LEASE_SECONDS = whole("RUN_LEASE_SECONDS", 30)
 RUN_BEAT_SECONDS = number("RUN_BEAT_SECONDS", 5.0)
-RUN_GRACE_SECONDS = number(
-    "RUN_GRACE_SECONDS", 10.0
-)  # a worker told to stop lets its run end within this, or hands it back
+# A worker that is told to stop lets its run end within this, or hands it back.
+RUN_GRACE_SECONDS = number("RUN_GRACE_SECONDS", 10.0)
 RUN_MOST_ATTEMPTS = whole("RUN_MOST_ATTEMPTS", 3)
 RUN_QUEUES = {"tiny": "cpu", "cpu": "cpu", "gpu": "gpu"}
 # Seconds a run may spend before its first word, in its checks, in compiling and in timing, by size.
@@ -195,5 +191,10 @@ RUN_LIMITS = {
     "cpu": {"start": 120, "check": 900, "compile": 600, "timing": 1800},
     "gpu": {"start": 180, "check": 900, "compile": 900, "timing": 1800},
 }
-RUN_TIME_LIMITS = {"tiny": 300, "cpu": 1800, "gpu": 1800}
-RUN_MEMORY_SHARE = number("RUN_MEMORY_SHARE", 0.8)  # of the machine's memory, for all processes of a run together
+RUN_LIMITS_SCALE = number("RUN_LIMITS_SCALE", 1.0)
+# Memory of all processes of a run together: so many bytes, or else a share of what the machine has.
+RUN_MEMORY_BYTES = whole("RUN_MEMORY_BYTES", 0)
+RUN_MEMORY_SHARE = number("RUN_MEMORY_SHARE", 0.8)
+# Words of a command in place of the harness, for tests of what happens around it.
+RUN_HARNESS = shlex.split(os.environ.get("ATLAS_HARNESS", ""))
+RUN_REAPER = flag("RUN_REAPER", True)  # the web process, too, puts back what dead workers left
