@@ -1,196 +1,251 @@
 """The worker's side of a run: it watches over the child process of the harness and never lets a run hang unseen.
 
-The child is ``python -m reproductions.harness run …`` in a process group of its own. It prints JSON lines; this side
-turns them into the state, progress and log of the ``Run`` row, beats the heart, and ends the whole group on cancel,
-time-out or shutdown.
+The child is ``python -m reproductions.harness run …`` below a warden (`warden.py`). It prints JSON lines; this side
+turns them into the state, progress and log of the ``Run`` row, and ends the whole tree on cancel, on a limit, when the
+worker is told to stop, and when the run is not this worker's any more.
 """
 
-import os
+import logging
 import queue
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db import close_old_connections, transaction
-from django.utils import timezone
+from django.db import InterfaceError, OperationalError, connection
 
-from reproductions import ingest
-from reproductions.models import Run
+from config import logs
+from reproductions import claiming, ingest, limits, processes
+from reproductions.limits import Stopwatch
+from reproductions.models import Run, Worker
 from reproductions.progress import Progress
+from reproductions.workers import Heart
 
 STOPPING = threading.Event()  # set by the worker when it was told to end
+AT_ONCE = threading.Event()  # set when it was told twice: no grace
+HANDED_BACK = "handed back"
 POLL_SECONDS = 0.1
 WRITE_SECONDS = 0.4
-HEARTBEAT_SECONDS = 5.0
-TERM_SECONDS = 0.5
+AWAY_SECONDS = 0.5
+LAST_WORDS_SECONDS = 1.0
+MOST_LINE = 65_536  # characters read at once of a line that does not end
 GATE_FAILED, USAGE, NOTHING_RUNNABLE = 1, 2, 3
-NO_TORCH = (
-    "Benchmarks are unavailable on this machine: torch is not installed.",
-    "Install it with `.venv/bin/python -m pip install torch==2.13.0`, start the site again, and ask for the run again.",
-)
+NOTHING_STORED = "Nothing was stored."
+Verdict = tuple[str, str, str]
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
-def execute(run_id: str) -> str:
-    """Claim the run, run the child to its end, store what it measured; returns the terminal status."""
-    run = Run.objects.select_related("technique", "asked_by").get(run_id=run_id)
-    if not claim(run):  # cancelled while it waited, delivered twice, or its owner has enough running
-        return str(Run.objects.values_list("status", flat=True).get(pk=run.pk))
-    if not settings.TORCH_INSTALLED:
-        return finish(run, Run.Status.FAILED, *NO_TORCH)
-    try:
-        with tempfile.TemporaryDirectory(prefix="atlas-run-") as folder:
-            return supervise(run, Path(folder) / "record.json")
-    except Exception as fault:
-        # The queue would only note it down: the person waiting must see it on the page.
-        finish(
-            run, Run.Status.FAILED, f"The worker itself failed: {type(fault).__name__}: {fault}", "Please report this."
-        )
-        raise
+def execute(run_id: str, heart: Heart) -> str:
+    """Take the run, run the child to its end, store what it measured; returns the status it has then.
+
+    Raises ``claiming.NotNow`` when this worker cannot take it now. A run that was put back is "queued".
+    """
+    # One claim for every try: when the answer to the first is lost with the connection, the second finds it is ours.
+    claim = uuid.uuid4()
+    run = patiently(lambda: claiming.take(run_id, claim, heart.worker))
+    if run is None:  # cancelled while it waited, or delivered twice
+        return str(Run.objects.values_list("status", flat=True).get(run_id=run_id))
+    with logs.bound(run=str(run.run_id), attempt=run.attempts, worker=str(heart.worker)):
+        heart.claim = run.claim
+        try:
+            logger.info("taken: %s, size %s", run.technique.slug, run.size)
+            with tempfile.TemporaryDirectory(prefix="atlas-run-", ignore_cleanup_errors=True) as folder:
+                status = supervise(run, Path(folder), heart)
+        except Exception as fault:
+            # The queue would only note it down: the person waiting must see it on the page.
+            logger.exception("the worker itself failed")
+            what = f"The worker itself failed: {type(fault).__name__}: {fault}"
+            status = patiently(lambda: claiming.put_back(run, what))
+        finally:
+            idle(heart)
+        logger.info("ended: %s", status)
+    return status
 
 
-def claim(run: Run) -> bool:
-    """Take a queued run, unless whoever asked for it has as many running as one person may."""
-    now = timezone.now()
-    with transaction.atomic():
-        if run.asked_by is not None:
-            User.objects.select_for_update().get(pk=run.asked_by.pk)
-        running = Run.objects.filter(asked_by=run.asked_by, status__in=Run.ACTIVE).exclude(asked_by=None).count()
-        if running >= settings.RUNS_RUNNING_PER_USER:
-            return False
-        return bool(
-            Run.objects.filter(pk=run.pk, status=Run.Status.QUEUED).update(
-                status=Run.Status.CLAIMED,
-                started_at=now,
-                heartbeat_at=now,
-                worker=f"{os.uname().nodename}:{os.getpid()}",
-            )
-        )
+def idle(heart: Heart) -> None:
+    """This worker is free again."""
+    heart.claim = None
+    busy = Worker.objects.filter(pk=heart.worker.pk, state=Worker.State.BUSY)
+    patiently(lambda: busy.update(state=Worker.State.IDLE))
 
 
-def supervise(run: Run, record: Path) -> str:
+def patiently(ask: Callable[[], T]) -> T:
+    """What the database answers. While it is away it is asked again, until others have taken over for sure."""
+    deadline = time.monotonic() + 4 * settings.RUN_LEASE_SECONDS
+    while True:
+        try:
+            return ask()
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or time.monotonic() > deadline:
+                raise
+            logger.warning("the database does not answer; asking again")
+            connection.close()
+            time.sleep(AWAY_SECONDS)
+
+
+def supervise(run: Run, folder: Path, heart: Heart) -> str:
     """Start the child and watch it until it ends or must be ended."""
-    child = subprocess.Popen(
-        harness_command(run, record),
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    shown = f"python -m reproductions.harness run {run.technique.slug} --size {run.size} --out run.json"
-    Run.objects.filter(pk=run.pk).update(process_group=child.pid, command=shown)
-    progress = Progress(run)
+    record = folder / "record.json"
+    child = processes.start(run, harness_command(run, record), folder)
+    assert child.stdin is not None
+    pipe = child.stdin.fileno()
+    heart.pipes.add(pipe)
+    progress = Progress(run, Stopwatch(limits.of(run.size)))
     try:
-        verdict = watch(run, child, progress)
+        shown = shlex.join(["python", "-m", "reproductions.harness", *arguments(run, Path("run.json"))])
+        patiently(lambda: claiming.write(run, process_group=child.pid, command=shown))
+        verdict = watch(run, child, progress, heart)
     finally:
-        end_group(child)
+        heart.pipes.discard(pipe)
+        processes.end(child, run)
+    return patiently(lambda: settle(run, verdict, child.returncode, record, progress))
+
+
+def settle(run: Run, verdict: Verdict | None, status: int, record: Path, progress: Progress) -> str:
+    """Write down how it ended."""
     progress.write()
-    return finish(run, *verdict) if verdict else conclude(run, child.returncode, record, progress)
+    if verdict is None:
+        return conclude(run, status, record, progress)
+    if verdict[0] == HANDED_BACK:
+        return claiming.put_back(run, verdict[1], counts=bool(verdict[2]))
+    return claiming.finish(run, *verdict)
+
+
+def arguments(run: Run, record: Path) -> list[str]:
+    """What the harness is told of a run, but for its identity."""
+    told = ["run", run.technique.slug, "--size", run.size, "--out", str(record)]
+    told += ["--seed", str(run.seed)] if run.seed is not None else []
+    budget = run.parameters.get("budget_s")
+    return told + (["--budget", str(budget)] if budget else [])
 
 
 def harness_command(run: Run, record: Path) -> list[str]:
     """The child's command line: the harness under the same Python, told the identity of the run."""
-    what = ["run", run.technique.slug, "--size", run.size, "--out", str(record), "--run-id", str(run.run_id)]
-    return [sys.executable, "-m", "reproductions.harness", *what]
+    harness = settings.RUN_HARNESS or [sys.executable, "-m", "reproductions.harness"]
+    return [*harness, *arguments(run, record), "--run-id", str(run.run_id)]
 
 
-def watch(run: Run, child: subprocess.Popen[str], progress: Progress) -> tuple[str, str, str] | None:
+def watch(run: Run, child: "subprocess.Popen[str]", progress: Progress, heart: Heart) -> Verdict | None:
     """Follow the child. Returns ``None`` when it ended by itself, else the status, what happened and what to do."""
-    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    lines: queue.Queue[str] = queue.Queue(maxsize=10_000)
     reader = threading.Thread(target=read_lines, args=(child, lines), daemon=True)
     reader.start()
-    limit = settings.RUN_TIME_LIMITS[run.size]
-    started = written = beaten = time.monotonic()
+    written = time.monotonic()
     while True:
         ended = child.poll() is not None
-        if ended:
-            reader.join(1.0)  # a grandchild may hold the pipe open: its lines are not waited for
-        while not lines.empty():
-            progress.take(lines.get())
+        drain(lines, progress, reader if ended else None)
         now = time.monotonic()
         if now - written >= WRITE_SECONDS or ended:
-            progress.write()
             written = now
-        if now - beaten >= HEARTBEAT_SECONDS:
-            close_old_connections()
-            Run.objects.filter(pk=run.pk).update(heartbeat_at=timezone.now())
-            beaten = now
+            if look(run, progress) is False and not ended:
+                return word_of(run)
         if ended:
-            return None
-        if STOPPING.is_set():
-            return (
-                Run.Status.LOST,
-                "The worker was stopped while this ran.",
-                "Nothing was stored. Ask for the run again.",
-            )
-        if Run.objects.filter(pk=run.pk, cancel_requested=True).exists():
-            return Run.Status.CANCELLED, "Cancelled while it ran; every process of it was ended.", "Nothing was stored."
-        if now - started > limit:
-            message = f"Ended after {limit} s, the limit for size {run.size}."
-            return Run.Status.TIMED_OUT, message, "Run a smaller size, or run it by hand with the command below."
+            return warden_said(progress)
+        if verdict := must_end(run, progress, heart):
+            return verdict
         time.sleep(POLL_SECONDS)
 
 
-def read_lines(child: "subprocess.Popen[str]", lines: "queue.SimpleQueue[str]") -> None:
+def drain(lines: "queue.Queue[str]", progress: Progress, reader: threading.Thread | None) -> None:
+    """Take in what the child has said; all of it once it has ended (then its ``reader`` is given)."""
+    # What left the tree may hold the pipe open: its lines are not waited for.
+    deadline = time.monotonic() + LAST_WORDS_SECONDS
+    while True:
+        for _ in range(lines.qsize()):
+            progress.take(lines.get())
+        if reader is None or time.monotonic() > deadline or not (reader.is_alive() or lines.qsize()):
+            return
+        reader.join(0.01)
+
+
+def look(run: Run, progress: Progress) -> bool | None:
+    """Write what is new and see whether the run is still ours and wanted; ``None`` while the database is away."""
+    try:
+        return progress.write() and Run.objects.filter(
+            pk=run.pk, claim=run.claim, status__in=Run.ACTIVE, cancel_requested=False
+        ).exists()  # fmt: skip
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return None
+
+
+def word_of(run: Run) -> Verdict:
+    """Why a run must end that is not ours any more, or that nobody wants."""
+    return Run.Status.CANCELLED, "Cancelled while it ran; every process of it was ended.", NOTHING_STORED
+
+
+def must_end(run: Run, progress: Progress, heart: Heart) -> Verdict | None:
+    """Why the child must be ended now, if it must."""
+    if heart.fenced:
+        return HANDED_BACK, f"The worker {run.worker} lost touch with the database and ended the run.", "counts"
+    if STOPPING.is_set() and (AT_ONCE.is_set() or stopping_for() > settings.RUN_GRACE_SECONDS):
+        return HANDED_BACK, f"The worker {run.worker} was stopped and handed the run back.", ""
+    if late := progress.watch.exceeded():
+        return Run.Status.TIMED_OUT, late, "Run a smaller size, or run it by hand with the command below."
+    return None
+
+
+_told_at: list[float] = []
+
+
+def stopping_for() -> float:
+    """Seconds since this worker was told to stop."""
+    if not _told_at:
+        _told_at.append(time.monotonic())
+    return time.monotonic() - _told_at[0]
+
+
+def warden_said(progress: Progress) -> Verdict | None:
+    """What the warden ended the run for, if it did."""
+    said = progress.warden
+    if said.get("reason") == "memory":
+        held, limit = (said.get(name, 0) / 2**30 for name in ("held", "limit"))
+        what = f"Ended because its processes held {held:.2f} GiB of memory; {limit:.2f} GiB is the limit here."
+        return Run.Status.FAILED, what, "Run a smaller size, or run it on a machine with more memory."
+    if said.get("reason") in ("silent", "gone"):
+        return HANDED_BACK, "The worker was silent for too long and its run was ended.", "counts"
+    return None
+
+
+def read_lines(child: "subprocess.Popen[str]", lines: "queue.Queue[str]") -> None:
     """Feed the child's output into ``lines``, in a thread, because a pipe cannot be read with a time limit."""
     assert child.stdout is not None
-    for line in child.stdout:
+    while line := child.stdout.readline(MOST_LINE):
         lines.put(line)
-
-
-def end_group(child: "subprocess.Popen[str]") -> None:
-    """End the child and all it started: ask, wait half a second, then kill. Returns when the child is gone."""
-    for number, wait in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, 10.0)):
-        try:
-            os.killpg(child.pid, number)
-        except ProcessLookupError:
-            break
-        try:
-            child.wait(wait)
-        except subprocess.TimeoutExpired:
-            continue
-    child.wait()
 
 
 def conclude(run: Run, status: int, record: Path, progress: Progress) -> str:
     """Store the record of a child that ended by itself, or say why there is none."""
     if record.exists():
-        Run.objects.filter(pk=run.pk, status__in=Run.ACTIVE).update(status=Run.Status.STORING)
+        claiming.write(run, status=Run.Status.STORING, phase="store")
         try:
-            return ingest.ingest(record.read_bytes(), origin=Run.Origin.SITE).status
+            return ingest.ingest(record.read_bytes(), origin=Run.Origin.SITE, claim=run.claim).status
+        except ingest.NotYours:
+            return str(Run.objects.values_list("status", flat=True).get(pk=run.pk))
         except ingest.BrokenRecord as fault:
             advice = "The harness wrote a record that its own schema refuses. Please report this."
-            return finish(run, Run.Status.FAILED, str(fault), advice)
-    last = progress.last_line or "It printed nothing."
+            return claiming.finish(run, Run.Status.FAILED, str(fault), advice)
+    return claiming.finish(run, Run.Status.FAILED, *without_record(status, progress.last_line or "It printed nothing."))
+
+
+def without_record(status: int, last: str) -> tuple[str, str]:
+    """What to say of a child that left no record: what happened, and what to do."""
     if status == NOTHING_RUNNABLE:
-        return finish(
-            run,
-            Run.Status.FAILED,
-            f"Nothing of this can run here. {last}",
-            "Run it on a machine that has what it needs.",
-        )
+        return f"Nothing of this can run here. {last}", "Run it on a machine that has what it needs."
     if status < 0:
         name = signal.Signals(-status).name
         advice = "A run that is killed from outside often ran out of memory: try a smaller size."
-        return finish(run, Run.Status.FAILED, f"The benchmark process was ended by {name}.", advice)
+        return f"The benchmark process was ended by {name}.", advice
     advice = "The end of the log below shows where. Run the command by hand to see the whole of it."
-    return finish(
-        run, Run.Status.FAILED, f"The benchmark process ended with status {status} and wrote no record. {last}", advice
-    )
-
-
-def finish(run: Run, status: str, error: str, advice: str) -> str:
-    """Bring an active run to a terminal state; one that got there by another way stays as it is."""
-    Run.objects.filter(pk=run.pk, status__in=Run.ACTIVE).update(
-        status=status, error=error, advice=advice, finished_at=timezone.now()
-    )
-    return str(Run.objects.values_list("status", flat=True).get(pk=run.pk))
+    return f"The benchmark process ended with status {status} and wrote no record. {last}", advice

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import jsonschema_rs
 from django.db import transaction
@@ -14,7 +15,7 @@ from reproductions.harness.record import SCHEMA, SCHEMA_FILE, BrokenRecord, dige
 from reproductions.models import Device, Measurement, Run
 from techniques.models import Technique
 
-__all__ = ["BrokenRecord", "ingest", "ingest_file"]
+__all__ = ["BrokenRecord", "NotYours", "ingest", "ingest_file"]
 
 MOST_BYTES = 16 * 2**20
 MOST_FAULTS = 50
@@ -31,11 +32,15 @@ def ingest_file(path: Path, origin: str = Run.Origin.PUBLISHED) -> Run:
         raise BrokenRecord(fault.faults, str(path)) from fault
 
 
-def ingest(data: bytes, *, origin: str) -> Run:
+class NotYours(Exception):
+    """The run that a record is for is not held under the claim given: somebody else has taken it over."""
+
+
+def ingest(data: bytes, *, origin: str, claim: UUID | None = None) -> Run:
     """Check the record in ``data`` and store it, whole or not at all.
 
     The same record twice is one run: the stored one is returned. Raises ``BrokenRecord`` with every offending path,
-    also for a ``run_id`` that is taken by other content.
+    also for a ``run_id`` that is taken by other content; with a ``claim``, ``NotYours`` when the run is not held by it.
     """
     record = parse(data)
     content = digest(record)
@@ -48,6 +53,8 @@ def ingest(data: bytes, *, origin: str) -> Run:
             if run.record_digest == content:
                 return run
             raise BrokenRecord([f"$.run_id: {run.run_id} is a run that has ended with other content"])
+        if claim is not None and (run is None or run.claim != claim or run.status not in Run.ACTIVE):
+            raise NotYours(f"run {record['run_id']} is not held under this claim")
         if run is not None and run.technique_id != technique.pk:
             raise BrokenRecord([f"$.technique: run {run.run_id} was asked for another technique"])
         run = run or Run(

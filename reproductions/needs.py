@@ -14,6 +14,7 @@ class Has:
     queues: tuple[str, ...]
     gpu: bool = False
     triton: bool = False
+    torch: bool = True
     memory_bytes: int | None = None
     cores: int | None = None
     runnable: Mapping[str, Any] = field(default_factory=dict)
@@ -36,6 +37,8 @@ def lacking(slug: str, size: str, queue: str, needs: Mapping[str, Any], has: Has
     reasons = []
     if "*" not in has.queues and queue not in has.queues:
         reasons.append(f"it does not serve the queue {queue}")
+    if not has.torch:
+        reasons.append("torch is not installed there")
     if needs.get("gpu") and not has.gpu:
         reasons.append("it has no GPU")
     if needs.get("triton") and not has.triton:
@@ -43,6 +46,9 @@ def lacking(slug: str, size: str, queue: str, needs: Mapping[str, Any], has: Has
     memory = needs.get("memory_gib")
     if memory and has.memory_bytes is not None and has.memory_bytes < memory * GIB:
         reasons.append(f"it has {has.memory_bytes / GIB:.0f} GiB of memory of {memory:g} GiB needed")
+    processes = needs.get("processes")
+    if needs.get("gpu") and processes and has.cores is not None and has.cores < processes:
+        reasons.append(f"it has {has.cores} cores for {processes} processes")
     entry = has.runnable.get(slug)
     if has.runnable and entry is None:
         reasons.append("its code does not have this technique")

@@ -1,26 +1,30 @@
-"""Turns the child's lines into the state, progress and log tail of a run."""
+"""Turns the child's lines into the state, phase, progress and log tail of a run."""
 
 import json
 from typing import Any
 
+from reproductions import claiming
+from reproductions.limits import Stopwatch
 from reproductions.models import Run
 
 LOG_CHARACTERS = 20_000
 LINE_CHARACTERS = 500
 STATES = {"checking": Run.Status.CHECKING, "timing": Run.Status.TIMING, "storing": Run.Status.STORING}
+PHASE_OF_STATE = {"checking": "check", "timing": "timing", "storing": "store"}
 
 
 class Progress:
     """What is known of a running child. ``take`` reads one line; ``write`` stores what is new, in one query at most."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, run: Run, watch: Stopwatch) -> None:
+        self.run, self.watch = run, watch
         self.log = ""
         self.last_line = ""
+        self.warden: dict[str, Any] = {}
         self.changes: dict[str, Any] = {}
 
     def take(self, line: str) -> None:
-        """Read one line: an event of the harness, or anything else as text for the log."""
+        """Read one line: an event of the harness or the warden, or anything else as text for the log."""
         line = line.rstrip("\n").replace("\x00", "")  # PostgreSQL stores no NUL
         event = as_event(line)
         if event is None:
@@ -29,7 +33,10 @@ class Progress:
         kind = event.get("event")
         if kind == "state" and event.get("state") in STATES:
             self.changes["status"] = STATES[event["state"]]
+            self.enter(PHASE_OF_STATE[event["state"]])
             self.note(f"[{event['state']}]")
+        elif kind == "phase":
+            self.enter(str(event.get("phase")))
         elif kind == "progress":
             self.changes["progress_done"] = whole(event.get("done"))
             self.changes["progress_total"] = whole(event.get("total"))
@@ -37,6 +44,13 @@ class Progress:
             self.note(str(event.get("text", "")))
         elif kind == "log":
             self.note(str(event.get("text", "")))
+        elif kind == "warden":
+            self.warden = event
+
+    def enter(self, phase: str) -> None:
+        """The child has come to another phase."""
+        self.watch.enter(phase)
+        self.changes["phase"] = self.watch.phase
 
     def note(self, text: str) -> None:
         """Add a line to the log, of which the newest part is kept."""
@@ -45,11 +59,12 @@ class Progress:
             self.log = f"{self.log}{text}\n"[-LOG_CHARACTERS:]
             self.changes["log"] = self.log
 
-    def write(self) -> None:
-        """Store the changes, unless the run has reached its end by another way."""
-        if self.changes:
-            Run.objects.filter(pk=self.run.pk, status__in=Run.ACTIVE).update(**self.changes)
-            self.changes = {}
+    def write(self) -> bool:
+        """Store the changes; ``False`` when the run is held by somebody else now, or by nobody."""
+        if self.changes and not claiming.write(self.run, **self.changes):
+            return False
+        self.changes = {}
+        return True
 
 
 def as_event(line: str) -> dict[str, Any] | None:
@@ -58,7 +73,7 @@ def as_event(line: str) -> dict[str, Any] | None:
         return None
     try:
         event = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and "event" in event else None
 

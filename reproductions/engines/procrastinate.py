@@ -3,6 +3,9 @@
 A job holds the address of a task and its arguments. procrastinate runs one procrastinate task of ours for all of them.
 """
 
+import asyncio
+import logging
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +18,7 @@ from django_tasks.exceptions import TaskResultDoesNotExist
 from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.worker import Worker as JobWorker
 
 NAME = "django_tasks.run"
 # What procrastinate calls a job's state, as the Tasks API calls it; all that is not here has failed.
@@ -23,6 +27,8 @@ STATES: Mapping[str, TaskResultStatus] = {
     "doing": TaskResultStatus.RUNNING,
     "succeeded": TaskResultStatus.SUCCESSFUL,
 }
+BEAT_SECONDS, SILENT_SECONDS, AGAIN_SECONDS = 5.0, 30.0, 1.0
+logger = logging.getLogger(__name__)
 
 
 class ProcrastinateBackend(BaseTaskBackend):
@@ -42,7 +48,8 @@ class ProcrastinateBackend(BaseTaskBackend):
 
     def get_result(self, result_id: str) -> TaskResult[Any]:
         """The state of a job; raises ``TaskResultDoesNotExist``."""
-        job = ProcrastinateJob.objects.filter(pk=result_id if result_id.isdecimal() else None, task_name=NAME).first()
+        jobs = ProcrastinateJob._default_manager.filter(task_name=NAME)
+        job = jobs.filter(pk=int(result_id)).first() if result_id.isdecimal() else None
         if job is None:
             raise TaskResultDoesNotExist(result_id)
         task = import_string(job.args["path"]).using(queue_name=job.queue_name, priority=job.priority)
@@ -67,6 +74,47 @@ def register(worker_app: App) -> None:
 def run(path: str, args: list[Any], kwargs: dict[str, Any]) -> None:
     """Call the Django task at ``path``."""
     import_string(path).call(*args, **kwargs)
+
+
+def work(queues: list[str], name: str, interval: float, stopping: threading.Event) -> None:
+    """Serve ``queues`` as ``name`` until ``stopping`` is set; a database that is away is waited for."""
+    while not stopping.is_set():
+        try:
+            asyncio.run(_session(None if "*" in queues else queues, name, interval, stopping))
+        except Exception:  # whatever ended the session, the worker goes on: only a signal ends it
+            logger.warning("the queue does not answer; trying again", exc_info=True)
+        if not stopping.is_set():
+            stopping.wait(AGAIN_SECONDS)
+
+
+async def _session(queues: list[str] | None, name: str, interval: float, stopping: threading.Event) -> None:
+    """One connection to the queue: it ends when ``stopping`` is set, or with the connection."""
+    connected = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    async with connected.open_async():
+        worker = JobWorker(
+            connected,
+            queues=queues,
+            name=name,
+            concurrency=1,
+            fetch_job_polling_interval=max(interval, 1.0),
+            delete_jobs="always",
+            install_signal_handlers=False,
+            update_heartbeat_interval=BEAT_SECONDS,
+            stalled_worker_timeout=SILENT_SECONDS,
+        )
+        told = asyncio.create_task(_stop(worker, stopping))
+        try:
+            await worker.run()
+        finally:
+            told.cancel()
+
+
+async def _stop(worker: JobWorker, stopping: threading.Event) -> None:
+    """Stop the worker soon after ``stopping`` is set; asked again, because a start clears the first request."""
+    while True:
+        await asyncio.sleep(0.1)
+        if stopping.is_set():
+            worker.stop()
 
 
 def forget_stalled(seconds: float) -> int:

@@ -75,7 +75,7 @@ def _gates(
         note(f"checking {entrant.name} at {case.sweep.name} {case.point}")
         try:
             verdict = gate.examine(
-                case, entrant.name, _caller(crew, number, entrant.compiles, outcome, case), true, crew.load
+                case, entrant.name, _caller(crew, number, entrant.compiles, outcome, case, note), true, crew.load
             )
         except Exception as error:
             row = failure(case, entrant, said(error), lacking=lacks(entrant, error))
@@ -90,18 +90,22 @@ def _gates(
     return passed
 
 
-def _caller(crew: Crew, number: int, compiles: bool, outcome: Outcome, case: Case) -> gate.Call:
+def _caller(crew: Crew, number: int, compiles: bool, outcome: Outcome, case: Case, note: Note) -> gate.Call:
     """Calls one entrant for the gate; the first call of one that compiles is kept as its compile time."""
     first = compiles
 
     def call(workload: int) -> tuple[Batch, Output]:
         nonlocal first
         run = crew.prepare(number, workload)
+        where = f"{case.entrants[number].name} at {case.sweep.name} {case.point}"
+        if first:
+            note(f"compiling {where}")
         start = time.perf_counter()
         answer = run()
         if first:
             gate.synchronise(case.device)
             seconds = time.perf_counter() - start
+            note(f"checking {where}")
             outcome.rows.append(value_row(case, case.entrants[number], "compile_time", seconds, "s", "lower"))
             first = False
         return crew.load(workload), answer

@@ -77,14 +77,16 @@ def measure(job: Job, reporter: Reporter) -> dict[str, Any]:
 
 
 class _Note:
-    """Tells what is being done: two steps a case, the gate and the rest."""
+    """Tells what is being done: two steps a case, the gate (with the compiling it asks for) and the rest."""
 
     def __init__(self, reporter: Reporter, number: int, cases: int) -> None:
         self.reporter, self.done, self.total = reporter, 2 * number, 2 * cases
 
     def __call__(self, text: str) -> None:
-        checking = text.startswith("checking")
+        compiling = text.startswith("compiling")
+        checking = compiling or text.startswith("checking")
         self.reporter.state("checking" if checking else "timing")
+        self.reporter.phase("compile" if compiling else "check" if checking else "timing")
         self.reporter.progress(self.done + (not checking), self.total, text)
 
 

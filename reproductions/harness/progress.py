@@ -6,11 +6,12 @@ from typing import Any, TextIO
 
 
 class Reporter:
-    """Writes one event a line. Event names: state, progress, log, record."""
+    """Writes one event a line. Event names: state, phase, progress, log, record."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout
         self._state = ""
+        self._phase = ""
 
     def emit(self, event: str, **fields: Any) -> None:
         """Write one event and flush, so that a reader sees it at once."""
@@ -22,6 +23,12 @@ class Reporter:
         if name != self._state:
             self._state = name
             self.emit("state", state=name)
+
+    def phase(self, name: str) -> None:
+        """What a time limit is kept for: ``check``, ``compile`` or ``timing``."""
+        if name != self._phase:
+            self._phase = name
+            self.emit("phase", phase=name)
 
     def progress(self, done: int, total: int, text: str) -> None:
         """``done`` of ``total`` steps are behind; ``text`` says what is being done."""

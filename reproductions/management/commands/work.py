@@ -1,69 +1,79 @@
-"""``manage.py work``: the worker. It takes one run at a time and ends its child processes when it is told to end."""
+"""``manage.py work``: a worker. It announces its machine, takes one run at a time, and leaves in good order."""
 
-import logging
+import re
 import signal
-import threading
 import time
 from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection
-from django.utils.crypto import get_random_string
-from django_tasks_db.management.commands.db_worker import Worker
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error, connection
 
-from reproductions import execution
-from reproductions.services import reap
+from config import logs
+from reproductions import engines, execution, reaper, services, workers
 
-REAP_SECONDS = 10.0
-logger = logging.getLogger(__name__)
-
-
-class RunWorker(Worker):
-    """The queue's worker, which also tells a running benchmark that the end has come."""
-
-    def shutdown(self, signum: int, frame: FrameType | None) -> None:
-        """First signal: end the run in hand, note it as lost, then leave. Second signal: leave at once."""
-        execution.STOPPING.set()
-        super().shutdown(signum, frame)
-
-
-def reap_for_ever() -> None:
-    """Look for runs of dead workers now and every few seconds, beside the run in hand."""
-    while True:
-        try:
-            reap()
-        except DatabaseError:
-            logger.warning("could not look for lost runs; trying again", exc_info=True)
-        finally:
-            connection.close()
-        time.sleep(REAP_SECONDS)
+AGAIN_SECONDS = 1.0
 
 
 class Command(BaseCommand):
     """Runs the worker until it is told to end."""
 
-    help = "Take queued benchmark runs, one at a time."
+    help = (
+        "Announce this machine and take queued benchmark runs, one at a time. One signal lets the run in hand end "
+        "within RUN_GRACE_SECONDS or hands it back; a second hands it back at once."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Which queues, and how often to look."""
-        parser.add_argument("--queues", default="*", help="comma-separated names; * takes all")
+        parser.add_argument("--queues", default="*", help="comma-separated names, as cpu,gpu-h200; * takes all")
         parser.add_argument("--interval", type=float, default=0.2, help="seconds between looks at an empty queue")
 
     def handle(self, *, queues: str, interval: float, **options: Any) -> None:
-        """Work, and clear away what a dead worker left."""
-        threading.Thread(target=reap_for_ever, daemon=True).start()
-        worker = RunWorker(
-            queue_names=queues.split(","),
-            interval=interval,
-            batch=False,
-            backend_name="default",
-            startup_delay=False,
-            max_tasks=None,
-            worker_id=get_random_string(32),
-            excluded_queue_names=[],
-        )
-        signal.signal(signal.SIGINT, worker.shutdown)
-        signal.signal(signal.SIGTERM, worker.shutdown)
-        worker.run()
+        """Work, and clear away what dead workers left."""
+        names = names_of(queues)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        heart = None
+        while heart is None and not execution.STOPPING.is_set():
+            heart = self.announced(names)
+        if heart is None:
+            return
+        self.stdout.write(f"worker {heart.worker} on {heart.worker.slot} serves {', '.join(names)}")
+        self.stdout.flush()
+        logs.belongs(worker=str(heart.worker))
+        ended = reaper.start(heart)
+        try:
+            engines.engine().work(names, heart.worker.key.hex, interval, execution.STOPPING)
+        finally:
+            ended.set()
+            execution.patiently(lambda: heart.stop(reason="told to stop"))
+
+    def announced(self, names: list[str]) -> workers.Heart | None:
+        """The beating heart of this worker; ``None`` while the database is away."""
+        try:
+            heart = workers.Heart(workers.announce(names), lambda: workers.announce(names))
+        except Error as fault:
+            self.stderr.write(f"the database does not answer: {fault}")
+            connection.close()
+            time.sleep(AGAIN_SECONDS)
+            return None
+        workers.serve_with(heart)
+        heart.start()
+        return heart
+
+
+def names_of(queues: str) -> list[str]:
+    """The names in a comma-separated list; raises ``CommandError`` for one that is none."""
+    names = [name.strip() for name in queues.split(",") if name.strip()]
+    wrong = [name for name in names if name != "*" and not re.fullmatch(services.QUEUE_NAME, name)]
+    if wrong or not names:
+        raise CommandError(f"{', '.join(wrong) or 'nothing'} is no name of a queue: small letters, digits, hyphens")
+    return names
+
+
+def stop(number: int, frame: FrameType | None) -> None:
+    """Signal handler: the first signal asks for the end in good order, the second for the end at once."""
+    if execution.STOPPING.is_set():
+        execution.AT_ONCE.set()
+    execution.STOPPING.set()

@@ -1,0 +1,82 @@
+"""The processes of runs on this machine: started under the warden, and found again by what they carry."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from django.conf import settings
+
+from reproductions import limits
+from reproductions.models import Run
+
+WARDEN = Path(__file__).with_name("warden.py")
+RUN, CLAIM = "ATLAS_RUN", "ATLAS_CLAIM"  # what every process of a run has in its environment
+END_SECONDS = 8.0
+SECRETS = ("DATABASE_URL", "SECRET_KEY", "METRICS_TOKEN", "ATLAS_TOKEN", "PGPASSWORD")
+
+
+def start(run: Run, command: list[str], folder: Path) -> "subprocess.Popen[str]":
+    """Start ``command`` under the warden, which ends the whole tree when it hears nothing from us for the lease."""
+    memory = limits.memory_bytes()
+    environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
+    marks = {RUN: str(run.run_id), CLAIM: str(run.claim), "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-S", "-E", str(WARDEN), str(settings.RUN_LEASE_SECONDS), str(memory), *command],
+        cwd=settings.BASE_DIR,
+        env=environment | marks,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def end(warden: "subprocess.Popen[str]", run: Run) -> None:
+    """End the warden and all it watches over. Returns when nothing of this taking is left."""
+    assert warden.stdin is not None
+    if warden.poll() is None:
+        warden.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            warden.wait(END_SECONDS)
+    with suppress(OSError):
+        warden.stdin.close()
+    if warden.poll() is None:
+        warden.kill()
+    warden.wait()
+    sweep({(str(run.run_id), str(run.claim))})
+
+
+def carried() -> dict[int, tuple[str, str]]:
+    """The processes of this machine that belong to runs: number, run and claim. Those of other users are not seen."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        with suppress(OSError):
+            data = Path(f"/proc/{name}/environ").read_bytes()
+            if f"{RUN}=".encode() in data:
+                pairs = dict(item.split("=", 1) for item in data.decode("utf-8", "replace").split("\0") if "=" in item)
+                if RUN in pairs:
+                    found[int(name)] = (pairs[RUN], pairs.get(CLAIM, ""))
+    return found
+
+
+def sweep(takings: set[tuple[str, str]]) -> int:
+    """Kill what is left of these takings (run and claim), until none is seen; returns how many there were."""
+    killed = set()
+    for _ in range(50):
+        left = [pid for pid, taking in carried().items() if taking in takings]
+        if not left:
+            break
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(left)
+        time.sleep(0.02)
+    return len(killed)
