@@ -9,8 +9,9 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
+from django.utils import timezone
 
-from reproductions.models import Device, Measurement, Run
+from reproductions.models import Device, Measurement, Run, Worker
 from review.models import Membership, Publication, Review, Study
 from techniques.models import (
     Challenge,
@@ -156,6 +157,24 @@ def claim(technique: Technique, publication: Publication | None = None, **column
 def device(**columns: Any) -> Device:
     number = next(_numbers)
     return Device.objects.create(**{"slug": f"device-{number}", "name": f"Device {number}", "kind": "cpu"} | columns)
+
+
+def worker(**columns: Any) -> Worker:
+    """An idle worker that serves all queues and can run whatever needs no GPU; it beat just now."""
+    number = next(_numbers)
+    defaults: dict[str, Any] = {
+        "machine": f"machine-{number}",
+        "pid": number,
+        "queues": ["*"],
+        "slot": f"machine-{number}/cpu",
+        "kind": "cpu",
+        "versions": {"torch": "2.0"},
+        "state": Worker.State.IDLE,
+        "beats": 1,
+        "beat_at": timezone.now(),
+        "started_at": timezone.now(),
+    }
+    return Worker.objects.create(**defaults | columns)
 
 
 def run(technique: Technique, **columns: Any) -> Run:
