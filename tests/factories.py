@@ -191,6 +191,27 @@ def run(technique: Technique, **columns: Any) -> Run:
     return Run.objects.create(technique=technique, **defaults | columns)
 
 
+def worker(**columns: Any) -> Worker:
+    """An idle worker of a machine of its own that serves every queue, with a processor and torch."""
+    number = next(_numbers)
+    machine = columns.get("machine", f"machine-{number}")
+    defaults: dict[str, Any] = {
+        "machine": machine,
+        "pid": 1000 + number,
+        "queues": ["*"],
+        "slot": f"{machine}/cpu",
+        "kind": "cpu",
+        "cores": 2,
+        "memory_bytes": 16 * 2**30,
+        "versions": {"python": "3.11.7", "torch": "2.13.0", "atlas": "0.1.0"},
+        "state": "idle",
+        "beats": 1,
+        "beat_at": timezone.now(),
+        "started_at": timezone.now(),
+    }
+    return Worker.objects.create(**defaults | columns)
+
+
 def measurement(run: Run, **columns: Any) -> Measurement:
     """One pooled row: the method's time at fill 0.5, in seconds."""
     defaults = {

@@ -55,7 +55,16 @@ def say(**event: Any) -> None:
 
 
 def main(mode: str, path: str, run_id: str, technique: str, size: str) -> int:
+    if mode == "silent":
+        time.sleep(600)
     say(event="state", state="checking")
+    if mode == "compile":
+        say(event="phase", phase="compile")
+        time.sleep(600)
+    if mode == "eat":
+        kept = bytearray(os.urandom(1_000_000) * 150)
+        time.sleep(600)
+        print(len(kept))
     say(event="progress", done=1, total=4, text="padded agrees")
     if mode == "crash":
         print("Traceback: something broke", flush=True)
@@ -71,6 +80,8 @@ def main(mode: str, path: str, run_id: str, technique: str, size: str) -> int:
         print(f"grandchild {grandchild.pid}", flush=True)
         time.sleep(600)
     say(event="state", state="timing")
+    if mode == "slow":
+        time.sleep(600)
     made = record(run_id, technique, size)
     if mode == "gate":
         bad = {"method": "packed", "role": "method", "sweep": "fill", "point": 1.0, "passed": False, "error": 0.5}
