@@ -159,24 +159,6 @@ def device(**columns: Any) -> Device:
     return Device.objects.create(**{"slug": f"device-{number}", "name": f"Device {number}", "kind": "cpu"} | columns)
 
 
-def worker(**columns: Any) -> Worker:
-    """An idle worker that serves all queues and can run whatever needs no GPU; it beat just now."""
-    number = next(_numbers)
-    defaults: dict[str, Any] = {
-        "machine": f"machine-{number}",
-        "pid": number,
-        "queues": ["*"],
-        "slot": f"machine-{number}/cpu",
-        "kind": "cpu",
-        "versions": {"torch": "2.0"},
-        "state": Worker.State.IDLE,
-        "beats": 1,
-        "beat_at": timezone.now(),
-        "started_at": timezone.now(),
-    }
-    return Worker.objects.create(**defaults | columns)
-
-
 def run(technique: Technique, **columns: Any) -> Run:
     """A succeeded run of size cpu, asked for a minute later than the one before."""
     asked = NOON + timedelta(minutes=next(_numbers))
