@@ -5,11 +5,11 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH ?= 1
 
-.PHONY: help setup run test check lock bench peers clean
+.PHONY: help setup run test check lock bench peers clean backup restore try-deployment
 .DEFAULT_GOAL := help
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .venv/run.stamp: requirements/base.txt requirements/bench.in
 	$(PYTHON) -m venv .venv
@@ -41,6 +41,16 @@ check: .venv/dev.stamp ## ruff, mypy, missing migrations, the import law
 
 bench: .venv/dev.stamp ## print the figures: page times, queries, start, overhead, ratios
 	$(BIN)/python tools/bench.py
+
+backup: .venv/run.stamp ## database and uploads into one file, while the site goes on; TO=file
+	@$(BIN)/python manage.py backup $(if $(TO),--to "$(TO)")
+
+restore: .venv/run.stamp ## bring a backup back: FROM=file, REPLACE=1 in place of what is there
+	@test -n "$(FROM)" || { echo "which backup? make restore FROM=file"; exit 2; }
+	@$(BIN)/python manage.py restore --from "$(FROM)" $(if $(filter 1,$(REPLACE)),--replace)
+
+try-deployment: .venv/run.stamp ## run every command of docs/deployment.md in a folder that is thrown away
+	$(BIN)/python tools/try_deployment.py
 
 lock: .venv/dev.stamp ## resolve requirements/*.in again
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o requirements/base.txt requirements/base.in
