@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
-from django_tasks_db.models import DBTaskResult
+from django_tasks import default_task_backend
 
 from reproductions.models import Run
 from tests import factories
@@ -34,7 +34,7 @@ def test_only_runners_and_owners_may_start_a_run(client, technique, group):
     if group in {"runner", "owner"}:
         assert answer.status_code == 302
         assert answer.url == Run.objects.get().get_absolute_url()
-        assert DBTaskResult.objects.count() == 1
+        assert default_task_backend.get_result(Run.objects.get().delivery).args == [str(Run.objects.get().run_id)]
     else:
         assert answer.status_code == 403
         assert (reverse("login") in answer.content.decode()) is (group == "stranger")
