@@ -4,6 +4,8 @@ import os
 import secrets
 from pathlib import Path
 
+LEAST_TOKEN = 20
+
 
 def flag(name: str, default: bool = False) -> bool:
     """The yes-or-no value of environment variable ``name``; raises ``ValueError`` for anything else."""
@@ -27,6 +29,14 @@ def whole(name: str, default: int) -> int:
 def number(name: str, default: float) -> float:
     """The number in ``name``; raises ``ValueError`` for anything else."""
     return float(os.environ.get(name, "") or default)
+
+
+def token(name: str) -> str:
+    """The token in ``name``, empty where there is none; raises ``ValueError`` for one that could be guessed."""
+    value = os.environ.get(name, "").strip()
+    if value and len(value) < LEAST_TOKEN:
+        raise ValueError(f"{name} is too short to be a token: at least {LEAST_TOKEN} characters")
+    return value
 
 
 def secret(path: Path) -> str:

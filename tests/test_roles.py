@@ -48,6 +48,7 @@ PAGES = {
     "review-checklist-csv": READ, "review-checklist-md": READ, "claims": READ, "claims-csv": READ,
     "measurements-csv": READ, "devices": READ, "device": READ, "runs": READ, "run": READ, "run-live": READ,
     "run-json": READ,
+    "metrics": ("NNNNN.", METHOD),
     "technique-run": (METHOD, "FFFF.."), "run-cancel": (METHOD, "LFFFF."),
     "login": READ, "logout": (METHOD, EVERYBODY), "login-link": ("FFFFFF", METHOD),
     "password_change": (SIGNED_IN, SIGNED_IN), "password_change_done": (SIGNED_IN, "LMMMMM"),
@@ -88,7 +89,6 @@ KINDS = {
     # The blind of screening hides the decision of the world below.
     "blind": LOOK | {"change": ("LRRRRR", NOBODY), "history": ("LRRRRR", SIGNED_IN)},
     "people": dict.fromkeys(LOOK, (OWNERS, OWNERS)),
-    "machinery": dict.fromkeys(LOOK, (NOBODY, NOBODY)) | {"history": ("LRRRRR", SIGNED_IN)},
 }  # fmt: skip
 MODELS = {
     "curated": ("review.review", "review.study", "review.publication", "review.membership", "review.search",
@@ -101,7 +101,6 @@ MODELS = {
     "imported": ("review.importbatch",),
     "blind": ("review.decision",),
     "people": ("auth.group", "auth.user"),
-    "machinery": ("django_tasks_database.dbtaskresult",),
 }  # fmt: skip
 TABLE = PAGES | {
     f"admin:{model.replace('.', '_')}_{page}": row

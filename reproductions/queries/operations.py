@@ -84,12 +84,18 @@ def living() -> list[Worker]:
     return list(Worker.objects.filter(state__in=Worker.LIVING).select_related("device"))
 
 
+def beats() -> list[tuple[str, datetime | None]]:
+    """The kind of each living worker's device, and when it was last heard of."""
+    return list(Worker.objects.filter(state__in=Worker.LIVING).order_by().values_list("kind", "beat_at"))
+
+
 def waiting(living: list[Worker]) -> Waiting:
     """Who of the oldest queued runs could be taken by one of these workers."""
     queued = Run.objects.filter(status=Run.Status.QUEUED).select_related("technique").order_by("asked_at", "pk")
     columns = ("run_id", "technique__slug", "technique__name", "size", "queue", "needs", "asked_at", "status")
     known: dict[str, bool] = {}
-    takeable, stranded = [], []
+    takeable: list[Run] = []
+    stranded: list[Run] = []
     for run in queued.only(*columns)[:MOST_LOOKED_AT]:
         kind = json.dumps([run.technique.slug, run.size, run.queue, run.needs], sort_keys=True)
         if kind not in known:
