@@ -27,6 +27,14 @@ SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 HEX = re.compile(r"[0-9a-f]{7,64}")
 STATISTICS = ("median", "p25", "p75", "min", "ci_low", "ci_high")
+# What a reader must hold: more than any run has, and less than what hurts.
+MOST_ROWS = {"cases": 5_000, "gates": 20_000, "measurements": 20_000, "absent": 1_000, "traces": 1_000}
+MOST_SAMPLES, MOST_CALLS, MOST_PROCESSES = 100_000, 2**31 - 1, 2**15 - 1
+# The unit of each metric that the harness itself measures, and the units in which nothing is less than nothing.
+UNITS = {"time": "s", "speedup": "x", "compile_time": "s", "peak_memory": "B", "flops": "FLOP", "wire_bytes": "B"}
+UNITS |= {"bound_share": "%", "claimed_gain": "x", "makespan": "s"}
+NEVER_NEGATIVE = frozenset({"s", "x", "B", "FLOP", "token/s"})
+FIGURES = (*STATISTICS, "range_low", "range_high")
 
 Record = dict[str, Any]
 
@@ -135,26 +143,71 @@ def _refuse_constant(name: str) -> float:
 
 def _faults(record: Record) -> Iterator[str]:
     if record.get("schema") != SCHEMA:
-        yield f"$.schema: {record.get('schema')!r} is not {SCHEMA}, the only one known here"
+        yield f"$.schema: {str(record.get('schema'))[:60]} is not {SCHEMA}, the only one known here"
         return
-    yield from _head(record)
-    for name in ("cases", "gates", "measurements", "absent"):
+    for name, most in MOST_ROWS.items():
         rows = record.get(name)
         if not isinstance(rows, list):
-            yield f"$.{name}: missing or no list"
+            if name in _ROWS or name in record:
+                yield f"$.{name}: missing or no list"
+            continue
+        if len(rows) > most:
+            yield f"$.{name}: {len(rows):,} entries; at most {most:,}"
             continue
         for number, row in enumerate(rows):
             place = f"$.{name}[{number}]"
-            if isinstance(row, dict):
-                yield from _ROWS[name](row, place)
-            else:
+            if not isinstance(row, dict):
                 yield f"{place}: not an object"
+            elif name in _ROWS:
+                yield from _ROWS[name](row, place)
+    yield from meaning(record)
+
+
+def meaning(record: Record) -> Iterator[str]:
+    """The faults of its head, and those that a schema does not see in rows whose shape is right."""
+    yield from _head(record)
     if record.get("status") == "succeeded":
-        failed = [g for g in record.get("gates") or [] if isinstance(g, dict) and g.get("passed") is False]
+        failed = [g for g in _dicts(record, "gates") if g.get("passed") is False]
         if failed:
             yield "$.status: succeeded, although a gate failed"
     elif record.get("status") == "failed" and not record.get("reason"):
         yield "$.reason: a failed run must say why"
+    for number, row in enumerate(_dicts(record, "measurements")):
+        yield from _sense(row, number)
+
+
+def _dicts(record: Record, name: str) -> list[Record]:
+    rows = record.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _sense(row: Record, number: int) -> Iterator[str]:
+    place = f"$.measurements[{number}]"
+    metric, unit, count, samples = row.get("metric"), row.get("unit"), row.get("n"), row.get("samples")
+    if not isinstance(metric, str) or not isinstance(unit, str):
+        return
+    known = UNITS.get(metric)
+    if known is not None and unit != known:
+        yield f"{place}.unit: {metric} is measured in {known}, not in {unit[:60]!r}"
+    if isinstance(samples, list) and isinstance(count, int) and len(samples) > count:
+        yield f"{place}.n: {count}, but there are {len(samples)} samples"
+    if unit in NEVER_NEGATIVE:
+        for key in FIGURES:
+            value = row.get(key)
+            if isinstance(value, int | float) and value < 0:
+                yield f"{place}.{key}: {value} {unit} is less than nothing"
+        if isinstance(samples, list) and (below := _negative(samples)) is not None:
+            yield f"{place}.samples[{below}]: {samples[below]} {unit} is less than nothing"
+
+
+def _negative(samples: list[Any]) -> int | None:
+    """Where the first negative sample stands."""
+    try:
+        if not samples or min(samples) >= 0:
+            return None
+    except TypeError:  # a sample that failed, or no number
+        pass
+    return next((n for n, value in enumerate(samples) if isinstance(value, int | float) and value < 0), None)
 
 
 def _head(record: Record) -> Iterator[str]:
@@ -182,6 +235,8 @@ def _head(record: Record) -> Iterator[str]:
     device = record.get("device")
     if isinstance(device, dict):
         yield from _need(device, "$.device", kind=str, name=str, slug=str, count=int)
+        if isinstance(device.get("count"), int) and not _between(device["count"], MOST_PROCESSES):
+            yield f"$.device.count: not a number from 0 to {MOST_PROCESSES}"
         if isinstance(device.get("slug"), str) and not SLUG.fullmatch(device["slug"]):
             yield f"$.device.slug: {device['slug'][:60]!r} is no slug"
     for slug, value in (record.get("digests") or {}).items() if isinstance(record.get("digests"), dict) else ():
@@ -212,16 +267,21 @@ def _measurement(row: Record, place: str) -> Iterator[str]:
     yield from _one_of(row, place, "better", ("higher", "lower"))
     yield from _point(row, place)
     process = row.get("process")
-    if process != POOLED and (not isinstance(process, int) or isinstance(process, bool) or process < 0):
-        yield f"{place}.process: neither a number from 0 nor {POOLED!r}"
-    for key in (*STATISTICS, "range_low", "range_high"):
+    if process != POOLED and not _between(process, MOST_PROCESSES):
+        yield f"{place}.process: neither a number from 0 to {MOST_PROCESSES} nor {POOLED!r}"
+    for key in ("n", "warmup", "rounds"):
+        if isinstance(row.get(key, 0), int) and not _between(row.get(key, 0), MOST_CALLS):
+            yield f"{place}.{key}: not a number from 0 to {MOST_CALLS}"
+    for key in FIGURES:
         yield from _number(row, place, key)
     if "median" not in row:
         yield f"{place}.median: missing"
     samples = row.get("samples", [])
     if not isinstance(samples, list):
         yield f"{place}.samples: no list"
-    elif not all(_finite(s) for s in samples):
+    elif len(samples) > MOST_SAMPLES:
+        yield f"{place}.samples: {len(samples):,} samples; at most {MOST_SAMPLES:,}"
+    elif not _all_finite(samples):
         yield f"{place}.samples: holds something that is neither a finite number nor null"
 
 
@@ -236,7 +296,7 @@ def _need(row: Record, place: str, **kinds: type) -> Iterator[str]:
     for key, kind in kinds.items():
         if key not in row:
             yield f"{place}.{key}: missing"
-        else:
+        elif type(row[key]) is not kind:
             yield from _may(row, place, **{key: kind})
 
 
@@ -264,14 +324,28 @@ def _point(row: Record, place: str) -> Iterator[str]:
 
 
 def _number(row: Record, place: str, key: str) -> Iterator[str]:
-    if key in row and not _finite(row[key]):
+    value = row.get(key)
+    if value is not None and not _finite(value):
         yield f"{place}.{key}: neither a finite number nor null"
 
 
 def _finite(value: Any) -> bool:
     if value is None:
         return True
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _between(value: Any, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def _all_finite(values: list[Any]) -> bool:
+    # Nearly always floats alone: then the sum says it, and a sum that overflows is looked at one by one.
+    if set(map(type, values)) == {float} and math.isfinite(sum(values)):
+        return True
+    return all(map(_finite, values))
 
 
 def _is_uuid(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from reproductions.ingest import BrokenRecord, ingest_file
+from reproductions.ingest import ingest_many
 from reproductions.models import Run
 
 
@@ -27,12 +27,8 @@ class Command(BaseCommand):
         }
         files = sorted(folder.rglob("*.json"))
         new = [path for path in files if options["verbosity"] > 1 or path.stem.rsplit("-", 1)[-1] not in known]
-        faults = []
-        for path in new:
-            try:
-                ingest_file(path)
-            except BrokenRecord as fault:
-                faults.append(str(fault))
-        self.stdout.write(f"records: {len(files)} files, {len(new) - len(faults)} new, {len(faults)} broken")
-        if faults:
-            raise CommandError("\n".join(faults))
+        harvest = ingest_many(new, origin=Run.Origin.PUBLISHED)
+        stored = harvest.new + harvest.known
+        self.stdout.write(f"records: {len(files)} files, {stored} new, {len(harvest.broken)} broken")
+        if harvest.broken:
+            raise CommandError("\n".join(map(str, harvest.broken)))
