@@ -11,14 +11,22 @@ class AtlasAdminConfig(AdminConfig):
     default_site = "config.admin.AtlasAdminSite"
 
 
+ENGINES = ("django_tasks_database", "procrastinate")
+
+
 class HouseConfig(AppConfig):
-    """Gives the groups their permissions once those of the last app exist."""
+    """Gives the groups their permissions once those of the last app exist, and keeps the engines out of the admin."""
 
     name = "config"
 
     def ready(self) -> None:
-        """Give the groups their permissions after each migrate."""
+        """Give the groups their permissions after each migrate; the admin is the same whatever the task engine."""
+        from django.contrib import admin
+
         from config.roles import grant
+
+        # A delivery is no record of anything: what people need to see of the queue stands on the owner's page.
+        admin.site.unregister([model for model in admin.site._registry if model._meta.app_label in ENGINES])
 
         # This app has no models, so Django sends it no signal of its own.
         post_migrate.connect(grant, sender=apps.get_app_config("reproductions"), dispatch_uid="grant")
