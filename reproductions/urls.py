@@ -4,6 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 from sesame.views import LoginView as SesameLoginView
 
+from reproductions.api.site import api
 from reproductions.pages import (
     article,
     claims,
@@ -63,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path("review/<slug:slug>/checklist.csv", checklist.as_csv, name="review-checklist-csv"),
     path("review/<slug:slug>/checklist.md", checklist.as_markdown, name="review-checklist-md"),
     path("search/", search.show, name="search"),
+    path("api/v1/", api.urls),
     path("healthz", health.show, name="healthz"),
     path("metrics", metrics.show, name="metrics"),
     path("claims/", claims.index, name="claims"),

@@ -48,6 +48,7 @@ PAGES = {
     "review-checklist-csv": READ, "review-checklist-md": READ, "claims": READ, "claims-csv": READ,
     "measurements-csv": READ, "devices": READ, "device": READ, "runs": READ, "run": READ, "run-live": READ,
     "run-json": READ,
+    "api:api-root": ("NNNNNN", "NNNNNN"),
     "metrics": ("NNNNN.", METHOD),
     "technique-run": (METHOD, "FFFF.."), "run-cancel": (METHOD, "LFFFF."),
     "login": READ, "logout": (METHOD, EVERYBODY), "login-link": ("FFFFFF", METHOD),
