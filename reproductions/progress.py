@@ -1,9 +1,10 @@
 """Turns the child's lines into the state, phase, progress and log tail of a run."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
-from reproductions import claiming
+from reproductions import claiming, clock
 from reproductions.limits import Stopwatch
 from reproductions.models import Run
 
@@ -51,6 +52,7 @@ class Progress:
         """The child has come to another phase."""
         self.watch.enter(phase)
         self.changes["phase"] = self.watch.phase
+        self.changes["phase_since"] = clock.now() - timedelta(seconds=self.watch.seconds)
 
     def note(self, text: str) -> None:
         """Add a line to the log, of which the newest part is kept."""

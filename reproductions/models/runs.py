@@ -77,6 +77,9 @@ class Run(models.Model):
         max_length=200, blank=True, help_text="Host name and process of the worker, for the page."
     )
     phase = models.CharField(max_length=20, blank=True, help_text="start, check, compile, timing or store.")
+    phase_since = models.DateTimeField(
+        null=True, blank=True, help_text="Now less this is what the phase has taken in all its parts."
+    )
     incidents = models.JSONField(default=list, blank=True, help_text="What befell it: moment and sentence, in order.")
     process_group = models.PositiveIntegerField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
