@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import TextField, Value
 
 from reproductions import rows
 from reproductions.harness.record import BrokenRecord
@@ -208,6 +207,7 @@ def write(filled: Sequence[tuple[Run, Checked]]) -> None:
         run.save()
     for run, each in filled:
         run.record, run._stored_status = each.record, run.status
+    rows.write_records([(each.text, run.pk) for run, each in filled])
     rows.write(rows.of_run(run.pk, each.record) for run, each in filled)
 
 
@@ -231,8 +231,6 @@ def fill(run: Run, each: Checked, device: Device) -> None:
     run.dirty = record.get("dirty")
     run.code_digest = record["digests"].get(record["technique"], "")
     run.environment = record["environment"]
-    # The text is there already: to write it again costs more than all the rest.
-    run.record = Value(each.text, output_field=TextField())  # type: ignore[assignment]
     run.record_digest = each.content
     run.schema = record["schema"]
     run.smoke = record["smoke"]

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 import pydantic_core
 
-from reproductions.harness.record import SCHEMA, SCHEMA_FILE, BrokenRecord, validate
+from reproductions.harness.record import SCHEMA, SCHEMA_FILE, BrokenRecord, meaning
 
 MOST_BYTES = 16 * 2**20
 MOST_DEPTH = 32
@@ -66,7 +66,7 @@ def parse(data: bytes) -> tuple[dict[str, Any], str]:
     if isinstance(newer, int) and newer > SCHEMA:
         raise BrokenRecord([f"$.schema: {newer} is newer than {SCHEMA}, the newest this site reads; update the site"])
     broken = (f"{place(fault.instance_path)}: {fault.message}" for fault in validator().iter_errors(record))
-    if faults := bounded(broken) or bounded(validate(record)):
+    if faults := bounded(broken) or bounded(meaning(record)):
         raise BrokenRecord(faults)
     return record, canonical or canonical_of(record)
 

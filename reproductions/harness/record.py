@@ -21,6 +21,7 @@ SCHEMA = 1
 STATUSES = ("succeeded", "failed")
 SIZES = ("tiny", "cpu", "gpu")
 ROLES = ("baseline", "method", "peer", "null")
+DIRECTIONS = ("higher", "lower")
 POOLED = "pooled"
 SCHEMA_FILE = Path(__file__).with_name("record.schema.json")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -186,6 +187,9 @@ def _sense(row: Record, number: int) -> Iterator[str]:
     metric, unit, count, samples = row.get("metric"), row.get("unit"), row.get("n"), row.get("samples")
     if not isinstance(metric, str) or not isinstance(unit, str):
         return
+    for key in ("n", "warmup", "rounds", "process"):
+        if type(row.get(key)) is float:  # 3.0 is whole to a schema
+            yield f"{place}.{key}: float, not int"
     known = UNITS.get(metric)
     if known is not None and unit != known:
         yield f"{place}.unit: {metric} is measured in {known}, not in {unit[:60]!r}"
@@ -263,17 +267,19 @@ def _measurement(row: Record, place: str) -> Iterator[str]:
     yield from _need(
         row, place, method=str, role=str, sweep=str, metric=str, unit=str, better=str, simulated=bool, n=int
     )
-    yield from _one_of(row, place, "role", ROLES)
-    yield from _one_of(row, place, "better", ("higher", "lower"))
+    if row.get("role") not in ROLES or row.get("better") not in DIRECTIONS:
+        yield from _one_of(row, place, "role", ROLES)
+        yield from _one_of(row, place, "better", DIRECTIONS)
     yield from _point(row, place)
     process = row.get("process")
     if process != POOLED and not _between(process, MOST_PROCESSES):
         yield f"{place}.process: neither a number from 0 to {MOST_PROCESSES} nor {POOLED!r}"
     for key in ("n", "warmup", "rounds"):
-        if isinstance(row.get(key, 0), int) and not _between(row.get(key, 0), MOST_CALLS):
+        if key in row and not _between(row[key], MOST_CALLS):
             yield f"{place}.{key}: not a number from 0 to {MOST_CALLS}"
     for key in FIGURES:
-        yield from _number(row, place, key)
+        if type(row.get(key)) is not float or not math.isfinite(row[key]):
+            yield from _number(row, place, key)
     if "median" not in row:
         yield f"{place}.median: missing"
     samples = row.get("samples", [])
