@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from reproductions import clock, needs, workers
 from reproductions.models import Run, Worker
@@ -41,7 +42,9 @@ def take(run_id: str, claim: uuid.UUID, worker: Worker) -> Run | None:
                 return run
             if run.status != Run.Status.QUEUED:
                 return None
-            if not Worker.objects.filter(pk=worker.pk, state__in=Worker.LIVING).update(state=Worker.State.BUSY):
+            # Taking is a beat as well: whoever watches sees that this worker lives.
+            living = Worker.objects.filter(pk=worker.pk, state__in=Worker.LIVING)
+            if not living.update(state=Worker.State.BUSY, beats=F("beats") + 1):
                 raise NotNow("this worker has been written off", busy=True)
             _refuse_unfit(run, worker)
             _refuse_crowd(run)

@@ -50,10 +50,11 @@ def execute(run_id: str, heart: Heart) -> str:
     Raises ``claiming.NotNow`` when this worker cannot take it now. A run that was put back is "queued".
     """
     # One claim for every try: when the answer to the first is lost with the connection, the second finds it is ours.
-    claim = uuid.uuid4()
+    claim, asked = uuid.uuid4(), time.monotonic()
     run = patiently(lambda: claiming.take(run_id, claim, heart.worker))
     if run is None:  # cancelled while it waited, or delivered twice
         return str(Run.objects.values_list("status", flat=True).get(run_id=run_id))
+    heart.heard = max(heart.heard, asked)  # the taking got through, and it counts as a beat
     with logs.bound(run=str(run.run_id), attempt=run.attempts, worker=str(heart.worker)):
         heart.claim = run.claim
         try:
@@ -188,7 +189,7 @@ def word_of(run: Run) -> Verdict:
 def must_end(run: Run, progress: Progress, heart: Heart) -> Verdict | None:
     """Why the child must be ended now, if it must."""
     if heart.fenced:
-        return HANDED_BACK, f"The worker {run.worker} lost touch with the database and ended the run.", "counts"
+        return HANDED_BACK, f"The worker {run.worker} lost touch with the database and ended the run.", ""
     if STOPPING.is_set() and (AT_ONCE.is_set() or stopping_for() > settings.RUN_GRACE_SECONDS):
         return HANDED_BACK, f"The worker {run.worker} was stopped and handed the run back.", ""
     if late := progress.watch.exceeded():

@@ -147,8 +147,8 @@ def watch(reaper: Reaper, ended: threading.Event) -> None:
     while not ended.is_set():
         try:
             reaper.look()
-        except Error:
-            logger.warning("could not look for what dead workers left; trying again", exc_info=True)
+        except Error as fault:
+            logger.warning("could not look for what dead workers left; trying again: %s", fault)
         except Exception:
             logger.exception("a round of the reaper failed; trying again")
         finally:

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from reproductions.models import Device, Run, Worker
 from reproductions.needs import Has
 
 PROBE_SECONDS = 180
+KEPT = timedelta(days=30)  # a worker that has ended stays listed; its runs keep its name for ever
 PACKAGES = ("torch", "triton", "numpy")
 FENCE_SHARE = 0.8  # of the lease: a worker that could not beat for so long ends its run before others take it over
 logger = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ def probe() -> dict[str, Any]:
 
 def announce(queues: list[str]) -> Worker:
     """Write down this process as a worker that serves ``queues``, with what its machine can do."""
+    Worker.objects.filter(ended_at__lt=clock.now() - KEPT).delete()
     found = probe()
     environment, gpu = found["environment"], found["environment"].get("gpu") or {}
     kind = Device.Kind.GPU if gpu else Device.Kind.CPU

@@ -46,8 +46,8 @@ def work(queues: list[str], name: str, interval: float, stopping: threading.Even
     while not stopping.is_set():
         try:
             worker.run()
-        except Error:
-            logger.warning("the database does not answer; trying again", exc_info=True)
+        except Error as fault:
+            logger.warning("the database does not answer; trying again: %s", fault)
             connection.close()
             stopping.wait(1.0)
 

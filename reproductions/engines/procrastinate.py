@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connection
+from django.db import Error, connection
 from django.utils.module_loading import import_string
 from django_tasks import TaskResult, TaskResultStatus
 from django_tasks.backends.base import BaseTaskBackend
@@ -18,6 +18,7 @@ from django_tasks.exceptions import TaskResultDoesNotExist
 from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker as JobWorker
 
 NAME = "django_tasks.run"
@@ -81,8 +82,10 @@ def work(queues: list[str], name: str, interval: float, stopping: threading.Even
     while not stopping.is_set():
         try:
             asyncio.run(_session(None if "*" in queues else queues, name, interval, stopping))
+        except (ConnectorException, Error) as fault:
+            logger.warning("the queue does not answer; trying again: %s", fault)
         except Exception:  # whatever ended the session, the worker goes on: only a signal ends it
-            logger.warning("the queue does not answer; trying again", exc_info=True)
+            logger.exception("the queue's worker failed; trying again")
         if not stopping.is_set():
             stopping.wait(AGAIN_SECONDS)
 
