@@ -42,14 +42,15 @@ check: .venv/dev.stamp ## ruff, mypy, missing migrations, the import law
 bench: .venv/dev.stamp ## print the figures: page times, queries, start, overhead, ratios
 	$(BIN)/python tools/bench.py
 
-backup: .venv/run.stamp ## database and uploads into one file, while the site goes on; TO=file
+# Neither installs anything: whoever backs up or restores wants that and nothing else.
+backup: ## database and uploads into one file, while the site goes on; TO=file
 	@$(BIN)/python manage.py backup $(if $(TO),--to "$(TO)")
 
-restore: .venv/run.stamp ## bring a backup back: FROM=file, REPLACE=1 in place of what is there
+restore: ## bring a backup back: FROM=file, REPLACE=1 in place of what is there
 	@test -n "$(FROM)" || { echo "which backup? make restore FROM=file"; exit 2; }
 	@$(BIN)/python manage.py restore --from "$(FROM)" $(if $(filter 1,$(REPLACE)),--replace)
 
-try-deployment: .venv/run.stamp ## run every command of docs/deployment.md in a folder that is thrown away
+try-deployment: .venv/dev.stamp ## run every command of docs/deployment.md in a folder that is thrown away
 	$(BIN)/python tools/try_deployment.py
 
 lock: .venv/dev.stamp ## resolve requirements/*.in again

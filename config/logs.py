@@ -122,5 +122,7 @@ def configuration(form: str, level: str) -> dict[str, Any]:
         "filters": {"context": {"()": "config.logs.Context"}},
         "formatters": {"line": {"()": "config.logs.Line"}, "json": {"()": "config.logs.Json"}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": form, "filters": ["context"]}},
+        # The queue's own library tells of every delivery; a run's story is told by us.
+        "loggers": {"procrastinate": {"level": "DEBUG" if level.upper() == "DEBUG" else "WARNING"}},
         "root": {"handlers": ["console"], "level": level.upper()},
     }
