@@ -51,6 +51,7 @@ def take(run_id: str, claim: uuid.UUID, worker: Worker) -> Run | None:
             now = clock.now()
             found = {
                 "status": Run.Status.CLAIMED, "claim": claim, "slot": workers.slot_for(worker, run), "phase": "start",
+                "phase_since": now,
                 "attempts": run.attempts + 1, "taken_by": worker, "worker": str(worker), "started_at": now,
                 "heartbeat_at": now,
             }  # fmt: skip
@@ -115,6 +116,7 @@ def put_back(run: Run, what: str, *, counts: bool = True) -> str:
         else:
             ending |= {
                 "status": Run.Status.QUEUED, "claim": None, "slot": "", "taken_by": None, "phase": "", "delivery": "",
+                "phase_since": None,
                 "attempts": held.attempts - (not counts), "started_at": None, "heartbeat_at": None,
                 "process_group": None, "progress_done": 0, "progress_total": 0, "progress_text": "",
             }  # fmt: skip
