@@ -49,7 +49,7 @@ PAGES = {
     "measurements-csv": READ, "devices": READ, "device": READ, "runs": READ, "run": READ, "run-live": READ,
     "run-json": READ,
     "api:api-root": ("NNNNNN", "NNNNNN"),
-    "metrics": ("NNNNN.", METHOD),
+    "metrics": ("NNNNN.", METHOD), "operations": (OWNERS, "LFFFFM"),
     "technique-run": (METHOD, "FFFF.."), "run-cancel": (METHOD, "LFFFF."),
     "login": READ, "logout": (METHOD, EVERYBODY), "login-link": ("FFFFFF", METHOD),
     "password_change": (SIGNED_IN, SIGNED_IN), "password_change_done": (SIGNED_IN, "LMMMMM"),

@@ -1,10 +1,11 @@
 """What whoever runs the site wants to know: how much waits, who works, what went wrong."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Case, Count, Min, Q, QuerySet, Value, When
 
 from reproductions import clock, needs, workers
 from reproductions.models import Run, Submission, Worker
@@ -12,6 +13,8 @@ from reproductions.models import Run, Submission, Worker
 MOST_LOOKED_AT = 200
 MOST_FAILURES = 20
 DAY = timedelta(days=1)
+MOST_ODD = 5000
+COLUMNS = ("run_id", "technique__slug", "technique__name", "size", "queue", "needs", "asked_at", "status", "taken_by")
 FAR_BACK = timedelta(days=30)
 ENDED_BADLY = (Run.Status.FAILED, Run.Status.TIMED_OUT, Run.Status.LOST)
 
@@ -89,19 +92,30 @@ def beats() -> list[tuple[str, datetime | None]]:
     return list(Worker.objects.filter(state__in=Worker.LIVING).order_by().values_list("kind", "beat_at"))
 
 
-def waiting(living: list[Worker]) -> Waiting:
-    """Who of the oldest queued runs could be taken by one of these workers."""
-    queued = Run.objects.filter(status=Run.Status.QUEUED).select_related("technique").order_by("asked_at", "pk")
-    columns = ("run_id", "technique__slug", "technique__name", "size", "queue", "needs", "asked_at", "status")
+def waiting(living: list[Worker], queued: Iterable[Run] | None = None) -> Waiting:
+    """Which of the oldest queued runs could be taken by one of these workers; they are read unless they are given."""
     known: dict[str, bool] = {}
     takeable: list[Run] = []
     stranded: list[Run] = []
-    for run in queued.only(*columns)[:MOST_LOOKED_AT]:
+    for run in at_hand(Run.Status.QUEUED) if queued is None else queued:
         kind = json.dumps([run.technique.slug, run.size, run.queue, run.needs], sort_keys=True)
         if kind not in known:
             known[kind] = any(fits(run, worker) for worker in living)
         (takeable if known[kind] else stranded).append(run)
     return Waiting(tuple(takeable), tuple(stranded))
+
+
+def at_hand(*statuses: str) -> list[Run]:
+    """Runs in these statuses: those at work first, then the oldest. One query, and never more than a few hundred."""
+    runs = Run.objects.filter(status__in=statuses).select_related("technique").only(*COLUMNS)
+    waits = Case(When(status=Run.Status.QUEUED, then=Value(1)), default=Value(0))
+    return list(runs.order_by(waits, "asked_at", "pk")[:MOST_LOOKED_AT])
+
+
+def workers_of_day() -> list[Worker]:
+    """The workers that live, the newest first, and those that ended within a day."""
+    found = Worker.objects.filter(Q(state__in=Worker.LIVING) | Q(ended_at__gte=clock.now() - DAY))
+    return list(found.select_related("device")[:MOST_LOOKED_AT])
 
 
 def fits(run: Run, worker: Worker) -> bool:
@@ -115,14 +129,15 @@ def failures() -> QuerySet[Run]:
     return found.defer("record", "log", "environment", "parameters").order_by("-finished_at", "-pk")[:MOST_FAILURES]
 
 
-def mishaps() -> Mishaps:
-    """What befell runs and workers within the last day; runs asked for long ago are not looked at."""
+def mishaps(of_day: list[Worker]) -> Mishaps:
+    """What befell runs and these workers within the last day; runs asked for long ago are not looked at. One query."""
     now = clock.now()
     recent = Run.objects.filter(Q(finished_at__gte=now - DAY) | Q(finished_at=None), asked_at__gte=now - FAR_BACK)
-    incidents = recent.exclude(incidents=[]).order_by().values_list("incidents", flat=True)
+    odd = recent.filter(Q(status=Run.Status.LOST) | ~Q(incidents=[])).order_by("-asked_at")
+    found = list(odd.values_list("status", "incidents")[:MOST_ODD])
     border = (now - DAY).isoformat()
     return Mishaps(
-        lost_runs=Run.objects.filter(status=Run.Status.LOST, finished_at__gte=now - DAY).count(),
-        put_back=sum(str(one.get("at", "")) >= border for told in incidents[:5000] for one in told),
-        lost_workers=Worker.objects.filter(state=Worker.State.LOST, ended_at__gte=now - DAY).count(),
+        lost_runs=sum(status == Run.Status.LOST for status, _ in found),
+        put_back=sum(str(one.get("at", "")) >= border for _, told in found for one in told),
+        lost_workers=sum(worker.state == Worker.State.LOST for worker in of_day),
     )
