@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH ?= 1
 
-.PHONY: help setup run test check lock bench peers clean backup restore try-deployment
+.PHONY: help setup run test check lock scale bench peers clean backup restore try-deployment
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -52,6 +52,9 @@ restore: ## bring a backup back: FROM=file, REPLACE=1 in place of what is there
 
 try-deployment: .venv/dev.stamp ## run every command of docs/deployment.md in a folder that is thrown away
 	$(BIN)/python tools/try_deployment.py
+
+scale: .venv/dev.stamp ## page times with 100,000 publications and 1,000,000 measurements: ENGINE=sqlite|postgres|both
+	$(BIN)/python tools/scale.py $(or $(ENGINE),both) $(ARGS)
 
 lock: .venv/dev.stamp ## resolve requirements/*.in again
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o requirements/base.txt requirements/base.in

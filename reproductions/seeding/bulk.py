@@ -21,7 +21,7 @@ def write(model: type[models.Model], names: Sequence[str], rows: Iterable[Row], 
     constant = {
         field.attname: field.get_default() for field in fields.values() if field.attname not in names and _needed(field)
     } | same
-    columns = [fields[name] for name in (*names, *constant)]
+    columns: list[Any] = [fields[name] for name in (*names, *constant)]
     convert = [_converter(field) for field in columns]
     end = [turn(value) if turn else value for turn, value in zip(convert[len(names) :], constant.values(), strict=True)]
     turned = [(place, turn) for place, turn in enumerate(convert[: len(names)]) if turn]

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 
 from reproductions.models import Run, Submission
-from reproductions.seeding import bulk, evidence, measured, screening
+from reproductions.seeding import bulk, desk, evidence, measured, screening
 from review.models import Decision, ImportBatch, Publication
 from techniques.models import Technique
 
@@ -22,6 +22,7 @@ SIZES = (
     ("runs", 10_000, "runs with measurements; a tenth as many without come along"),
     ("per-run", 100, "measurements of each run"),
     ("records", 2_000, "records of the second review to screen"),
+    ("entries", 3_000, "entries of an imported file"),
     ("devices", 12, "devices, each with workers that have ended"),
     ("users", 25, "users, in turn of every group"),
     ("seed", 1, "where the random numbers begin: the same seed gives the same records"),
@@ -73,6 +74,7 @@ class Command(BaseCommand):
             keys = evidence.publications(options["publications"], draw)
             begun = self._told("publications", len(keys), begun)
             screening.screening(min(options["records"], len(keys)), keys, people, draw)
+            desk.desk(options["entries"], keys, people, draw)
             begun = self._told("records to screen", options["records"], begun)
             measured.Runs(amounts, people, measured.devices(options["devices"]), draw).write()
             begun = self._told("measurements", options["runs"] * options["per_run"], begun)
