@@ -59,7 +59,8 @@ def execute(run_id: str, heart: Heart) -> str:
         heart.claim = run.claim
         try:
             logger.info("taken: %s, size %s", run.technique.slug, run.size)
-            with tempfile.TemporaryDirectory(prefix="atlas-run-", ignore_cleanup_errors=True) as folder:
+            prefix = processes.folder_prefix(str(run.claim))
+            with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
                 status = supervise(run, Path(folder), heart)
         except Exception as fault:
             # The queue would only note it down: the person waiting must see it on the page.

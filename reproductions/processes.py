@@ -1,9 +1,11 @@
 """The processes of runs on this machine: started under the warden, and found again by what they carry."""
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -65,6 +67,20 @@ def carried() -> dict[int, tuple[str, str]]:
                 if RUN in pairs:
                     found[int(name)] = (pairs[RUN], pairs.get(CLAIM, ""))
     return found
+
+
+def folder_prefix(claim: str) -> str:
+    """How the folder of a taking is named: told apart from those of other sites on this machine."""
+    database = settings.DATABASES["default"]
+    site = hashlib.sha256("|".join(str(database.get(key)) for key in ("HOST", "PORT", "NAME")).encode()).hexdigest()
+    return f"atlas-{site[:8]}-{claim}-"
+
+
+def folders() -> dict[Path, str]:
+    """The folders on this machine that takings of this site have made, with the claim of each."""
+    start = folder_prefix("").removesuffix("-")
+    found = {path: path.name.removeprefix(start)[:36] for path in Path(tempfile.gettempdir()).glob(f"{start}*")}
+    return {path: claim for path, claim in found.items() if path.is_dir() and len(claim) == 36}
 
 
 def sweep(takings: set[tuple[str, str]]) -> int:

@@ -5,7 +5,9 @@ takes part, so clocks may differ and step. Every worker and the web process watc
 """
 
 import logging
+import shutil
 import threading
+import uuid
 
 from django.conf import settings
 from django.db import Error, connection
@@ -106,6 +108,7 @@ class Reaper:
         """End processes on this machine that belong to takings which are over: what a killed worker left."""
         if self.heart is None:
             return
+        self.clear_folders()
         carried = set(processes.carried().values())
         if not carried:
             return
@@ -118,6 +121,23 @@ class Reaper:
         over = {(run, claim) for run, claim in carried if run in known and known[run] != claim}
         if over and (left := processes.sweep(over)):
             logger.warning("ended %d processes of runs that are over, on %s", left, machine())
+
+    def clear_folders(self) -> None:
+        """Remove what killed workers left on this machine's disk."""
+        found = {path: claim for path, claim in processes.folders().items() if is_uuid(claim)}
+        held = Run.objects.filter(claim__in=set(found.values()), status__in=Run.ACTIVE).values_list("claim", flat=True)
+        kept = {str(claim) for claim in held} | {str(self.heart.claim if self.heart else None)}
+        for path, claim in found.items():
+            if claim not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a name is a claim."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def give_back(run: Run, what: str) -> int:

@@ -128,6 +128,6 @@ def forget_stalled(seconds: float) -> int:
             " LEFT JOIN procrastinate_workers w ON w.id = j.worker_id"
             " WHERE j.status = 'doing' AND j.task_name = %s"
             " AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => %s))",
-            [NAME, seconds],
+            [NAME, max(seconds, SILENT_SECONDS)],
         )
         return cursor.rowcount

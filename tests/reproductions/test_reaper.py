@@ -197,3 +197,19 @@ def test_processes_of_a_run_that_is_over_are_ended_and_others_are_not(technique,
         for child in children:
             child.kill()
             child.wait()
+
+
+def test_folders_of_takings_that_are_over_are_removed_and_no_others(technique, heart, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    taken = held(technique, heart.worker)
+    names = {
+        "over": processes.folder_prefix(str(uuid.uuid4())) + "x",
+        "at work": processes.folder_prefix(str(taken.claim)) + "x",
+        "another site": f"atlas-00000000-{uuid.uuid4()}-x",
+        "something else": processes.folder_prefix("no-claim"),
+    }
+    for name in names.values():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "record.json").write_text("{}", encoding="ascii")
+    Reaper(heart).look()
+    assert {key for key, name in names.items() if (tmp_path / name).exists()} == set(names) - {"over"}
