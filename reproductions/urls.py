@@ -35,6 +35,7 @@ urlpatterns: list[URLPattern] = [
     path("runs/<uuid:run_id>/", runs.show, name="run"),
     path("runs/<uuid:run_id>/live/", runs.live, name="run-live"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
+    path("runs/<uuid:run_id>/again/", runs.again, name="run-again"),
     path("runs/<uuid:run_id>.json", runs.record, name="run-json"),
     path("taxonomy/", taxonomy.index, name="taxonomy"),
     path("taxonomy/<slug:slug>/", taxonomy.show_class, name="taxonomy-class"),

@@ -75,6 +75,17 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def lasting(seconds: float) -> str:
+    """How long something has lasted, in whole numbers: ``12 s``, ``150 s``, ``30 min``, ``5 h``, ``2 days``."""
+    whole = max(0, round(seconds))
+    if whole < 180:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 120:
+        return f"{minutes} min {rest} s" if rest and minutes < 60 else f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
 def host(address: str) -> str:
     """The host of an address, as the text of a link to it."""
     try:

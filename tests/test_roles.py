@@ -51,6 +51,7 @@ PAGES = {
     "api:api-root": ("NNNNNN", "NNNNNN"),
     "metrics": ("NNNNN.", METHOD), "operations": (OWNERS, "LFFFFM"),
     "technique-run": (METHOD, "FFFF.."), "run-cancel": (METHOD, "LFFFF."),
+    "run-again": (METHOD, "LFFF.."),
     "login": READ, "logout": (METHOD, EVERYBODY), "login-link": ("FFFFFF", METHOD),
     "password_change": (SIGNED_IN, SIGNED_IN), "password_change_done": (SIGNED_IN, "LMMMMM"),
     "article-preview": (METHOD, CURATORS), "citations": (CURATORS, METHOD), "citations-json": (CURATORS, METHOD),
@@ -127,7 +128,8 @@ ARGUMENTS = {
     "admin:app_list": ["review"], "admin:view_on_site": ["1", "1"],
     **{f"admin:review_importbatch_{name}": ["{batch}"] for name in ("step", "confirm", "undo", "discard")},
     "admin:review_importbatch_report": ["{batch}", "json"],
-    "run": ["{run}"], "run-live": ["{run}"], "run-cancel": ["{run}"], "run-json": ["{measured}"],
+    "run": ["{run}"], "run-live": ["{run}"], "run-cancel": ["{run}"],
+    "run-again": ["{run}"], "run-json": ["{measured}"],
 }  # fmt: skip
 
 

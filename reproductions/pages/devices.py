@@ -1,22 +1,36 @@
-"""Devices: every machine that measured something, and everything measured on one."""
+"""Devices: every machine that measured something, the workers that live there, and everything measured on one."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from reproductions.models import Device
 from reproductions.queries import runs as reading
+from reproductions.queries import workers
 
 MOST_RUNS = 100
 
 
 def index(request: HttpRequest) -> HttpResponse:
-    """Every device with how much was measured on it."""
-    return render(request, "pages/devices.html", {"devices": list(reading.devices())})
+    """The workers and what each does, those that ended lately, and every device with how much was measured on it."""
+    named = request.user.is_authenticated
+    context = {
+        "living": [(one, workers.ability(one.worker)) for one in workers.all_seen(workers.living(), named)],
+        "ended": workers.all_seen(workers.ended(), named),
+        "devices": list(reading.devices()),
+    }
+    return render(request, "pages/devices.html", context)
 
 
 def show(request: HttpRequest, slug: str) -> HttpResponse:
-    """One device: what it is, and its runs."""
-    device = get_object_or_404(Device, slug=slug)
+    """One device: what it is, its workers, and its runs."""
+    device, named = get_object_or_404(Device, slug=slug), request.user.is_authenticated
     runs = list(reading.for_list({"device": [slug]})[: MOST_RUNS + 1])
-    context = {"device": device, "runs": runs[:MOST_RUNS], "more": len(runs) > MOST_RUNS}
+    living = workers.all_seen(workers.living(device=device), named)
+    context = {
+        "device": device,
+        "living": [(one, workers.ability(one.worker)) for one in living],
+        "ended": workers.all_seen(workers.ended(device=device), named),
+        "runs": runs[:MOST_RUNS],
+        "more": len(runs) > MOST_RUNS,
+    }
     return render(request, "pages/device.html", context)

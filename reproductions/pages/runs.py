@@ -14,16 +14,19 @@ from django.views.decorators.http import require_POST
 from reproductions import services
 from reproductions.harness.record import file_name
 from reproductions.models import Run
-from reproductions.queries import comparisons, judgements, measured, tables
+from reproductions.queries import comparisons, judgements, measured, tables, workers
 from reproductions.queries import runs as reading
 from techniques.models import Technique
 
 PAGE_LENGTH = 50
-DETAILED = Run.objects.select_related("technique__technique_class", "device", "asked_by")
+DETAILED = Run.objects.select_related(
+    "technique__technique_class", "device", "asked_by", "taken_by__device", "again_of"
+)
+HEAVY = ("taken_by__runnable", "again_of__record", "again_of__log", "again_of__environment")
 
 
 def index(request: HttpRequest) -> HttpResponse:
-    """Every run, newest first, narrowed by technique, status, device and size."""
+    """Every run, newest first, narrowed by technique, status, device, size, queue and where it came from."""
     chosen = {name: [value.replace("\0", "") for value in request.GET.getlist(name)[:20]] for name in reading.FACETS}
     page = Paginator(reading.for_list(chosen), PAGE_LENGTH).get_page(request.GET.get("page"))
     count = sum(map(len, chosen.values()))
@@ -42,7 +45,7 @@ def live(request: HttpRequest, run_id: str) -> HttpResponse:
 
 def live_context(request: HttpRequest, run_id: str) -> dict[str, object]:
     """What the run's page and its live part both read."""
-    run = get_object_or_404(DETAILED, run_id=run_id)
+    run = get_object_or_404(DETAILED.defer(*HEAVY), run_id=run_id)
     gates, rows = reading.gates(run), list(measured.pooled([run.pk]))
     return {
         "run": run,
@@ -52,9 +55,24 @@ def live_context(request: HttpRequest, run_id: str) -> dict[str, object]:
         "tables": tables.tables(rows),
         "comparisons": [comparisons.draw(one) for one in judgements.by_run(run, rows)],
         "environment": reading.environment(run),
-        "position": services.queue_position(run),
+        "repeats": reading.repeats(run),
         "may_cancel": may_cancel(request, run),
         "thumb": run.technique.technique_class.slug,
+        **at_work(run, named=request.user.is_authenticated),
+    }
+
+
+def at_work(run: Run, named: bool) -> dict[str, object]:
+    """Who has the run or could take it, what it does now, and what befell it; strangers are told no machine."""
+    position = services.queue_position(run)
+    return {
+        "prospect": workers.prospect(run, position, named) if position else None,
+        "holder": workers.name_of(run.taken_by, named) if run.taken_by and not run.is_terminal else "",
+        "phase": reading.phase(run),
+        "silence": reading.silence(run),
+        "attempt": reading.attempt(run),
+        "incidents": reading.incidents(run, named),
+        "error": workers.unnamed(run.error, named),
     }
 
 
@@ -77,13 +95,28 @@ def record(request: HttpRequest, run_id: str) -> HttpResponse:
 def ask(request: HttpRequest, slug: str) -> HttpResponse:
     """Queue a run of a technique, for those who may; 403 and the way in for all others."""
     technique = get_object_or_404(Technique, slug=slug)
-    size = request.POST.get("size", "")
+    size, queue = (request.POST.get(name, "").strip() for name in ("size", "queue"))
     try:
-        run = services.ask(request.user, technique, size)  # type: ignore[arg-type]
+        run = services.ask(request.user, technique, size, queue)  # type: ignore[arg-type]
     except services.Refused as refusal:
         messages.error(request, str(refusal))
         return redirect(f"{technique.get_absolute_url()}#run")
     return redirect(run)
+
+
+@require_POST
+@login_required
+@permission_required("reproductions.run_benchmark", raise_exception=True)
+def again(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Queue a repetition of a run that has ended: the same technique, size, parameters, queue and seed."""
+    run = get_object_or_404(Run.objects.select_related("technique"), run_id=run_id)
+    try:
+        if not run.is_terminal:
+            raise services.Refused("This run has not ended yet. Wait for it, or cancel it, and then run it again.")
+        return redirect(services.again(request.user, run))  # type: ignore[arg-type]
+    except services.Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(run)
 
 
 @require_POST

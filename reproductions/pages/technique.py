@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 
 from reproductions import charts, judging, sources, wording
 from reproductions.models import Run
-from reproductions.queries import comparisons, judgements, measured, tables
+from reproductions.queries import comparisons, judgements, measured, tables, workers
 from reproductions.queries import technique as reading
 from reproductions.queries.runs import Panel
 from review import exports
@@ -38,9 +38,6 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
         "shown_files": [file for file in files if file.main],
     }
     context |= evidence(technique)
-    context["machine"] = next(
-        (run.device for run in context["runs"] if run.origin == run.Origin.SITE and run.device), ""
-    )
     context["panel"] = panel(request, technique, context["runs"])
     return render(request, "pages/technique.html", context)
 
@@ -128,11 +125,14 @@ def label(claim: Claim) -> str:
 
 
 def panel(request: HttpRequest, technique: Technique, runs: Iterable[Run]) -> Panel:
-    """Whether this visitor may press the button, whether anything can run here, and how long it would take."""
+    """Whether this visitor may press the button, who would run it, and how long it would take."""
     known = reading.expected(runs)
+    served = technique.served  # type: ignore[attr-defined]
     return Panel(
         allowed=request.user.has_perm("reproductions.run_benchmark"),
-        available=settings.TORCH_INSTALLED,
+        available=settings.TORCH_INSTALLED or bool(served),
         waiting=technique.waiting,  # type: ignore[attr-defined]
         sizes=[(size, known.get(size)) for size in Run.Size.values],
+        queues=workers.queues(served),
+        usual=settings.RUN_QUEUES,
     )

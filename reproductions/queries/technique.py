@@ -23,7 +23,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, RowNumber
 
 from reproductions.models import Measurement, Remark, Run
-from reproductions.queries import judgements
+from reproductions.queries import judgements, workers
 from review import lastchange
 from review.models import Membership, Publication, Review
 from techniques.markdown import CITATION, Citation, keys
@@ -35,11 +35,12 @@ WAITING = (Run.Status.QUEUED, *Run.ACTIVE)
 
 
 def base() -> QuerySet[Technique]:
-    """A technique with its class and who drew it, its last change, the published review and its waiting runs."""
+    """A technique with its class and who drew it, its last change, the published review, what waits and who works."""
     waiting = Run.objects.filter(status__in=WAITING).order_by().values("origin").annotate(n=Count("pk"))
     review = Review.objects.filter(published=True)
     return judgements.with_newest(Technique.objects.select_related("technique_class__source")).annotate(
         waiting=Coalesce(Subquery(waiting.filter(origin=Run.Origin.SITE).values("n")[:1]), Value(0)),
+        served=workers.served(),
         review_bibtex=Subquery(review.values("bibtex")[:1]),
         **lastchange.annotations(Technique),
     )

@@ -7,6 +7,7 @@ from django.template import Context
 from django.utils.html import format_html_join, json_script
 
 from reproductions import marks, wording
+from reproductions.queries import runs as reading
 from review import lastchange
 from techniques.listings import numbered
 
@@ -28,6 +29,13 @@ ROOMS = (
     ("Runs", "/runs/"),
     ("Search", "/search/"),
 )
+# A worker's state in the same shapes: what is wrong with it alone has a hue.
+WORKER_MARKS = {
+    "idle": ("implemented", "implemented"),
+    "stopped": ("none", "none"),
+    "silent": ("failed", "failed"),
+    "lost": ("failed", "failed"),
+}
 # A run's status in the shapes of the verdicts; a success is only a finished run, so it takes ink and no hue.
 STATUS_MARKS = {
     "queued": ("none", "none"),
@@ -51,6 +59,25 @@ def status(run: Any) -> dict[str, str]:
     """The status of a run as a mark and a word; shapes and hue as everywhere."""
     symbol, colour = STATUS_MARKS.get(run.status, ("running", "running"))
     return {"symbol": symbol, "colour": colour, "word": run.get_status_display()}
+
+
+@register.inclusion_tag("_run_state.html")
+def run_state(run: Any) -> dict[str, Any]:
+    """The status of a run in a list: beside it the queue of one that waits and the phase of one at work."""
+    return {"run": run, "phase": reading.phase(run).split(",")[0], "silence": reading.silence(run)}
+
+
+@register.inclusion_tag("_status.html")
+def worker_state(seen: Any) -> dict[str, str]:
+    """The state of a worker as a mark and words."""
+    symbol, colour = WORKER_MARKS.get(seen.state, ("running", "running"))
+    return {"symbol": symbol, "colour": colour, "word": seen.words}
+
+
+@register.filter
+def item(found: dict[str, Any], name: str) -> Any:
+    """What a mapping holds under a name; nothing where it does not."""
+    return found.get(name, "")
 
 
 @register.simple_tag

@@ -24,7 +24,7 @@ def test_from_the_link_to_the_chart(page: Page, site: Site) -> None:
     expect(page.get_by_role("heading", level=1)).to_contain_text("ByteTransformer")
 
     page.get_by_role("radio", name="tiny").check()
-    page.get_by_role("button", name="Run on this").click()
+    page.get_by_role("button", name="Run it").click()
     expect(page.get_by_role("status").filter(has_text="succeeded")).to_be_visible(timeout=RUN_MILLISECONDS)
     expect(page.get_by_role("table").first).to_contain_text("packed")
     run = page.url

@@ -79,7 +79,7 @@ def test_a_waiting_run_says_its_place_and_asks_for_news(client, technique):
     factories.run(technique, status="queued")
     second = factories.run(technique, status="queued")
     page = client.get(second.get_absolute_url()).content.decode()
-    assert "Number 2 in the queue" in page
+    assert "1 run stands before it in the queue" in page
     assert f'hx-get="{reverse("run-live", args=[second.run_id])}"' in page
     assert '<noscript><meta http-equiv="refresh"' in page
 
@@ -147,7 +147,7 @@ def test_nothing_yet_is_said(client, name):
     assert "yet" in client.get(reverse(name)).content.decode()
 
 
-QUERIES = {"runs": 6, "run": 3, "run-live": 3, "devices": 1, "device": 2}
+QUERIES = {"runs": 8, "run": 4, "run-live": 4, "devices": 3, "device": 4}
 
 
 @pytest.mark.parametrize("rows", [3, 30])

@@ -156,7 +156,7 @@ def test_a_runner_gets_the_button_with_what_to_expect(client: Client, technique:
     assert 'action="/techniques/bytetransformer/run/"' in text
     assert "csrfmiddlewaretoken" in text
     assert "1 min 0 s" in text
-    assert "1 run before yours" in text
+    assert "1 run waiting or at work" in text
 
 
 @override_settings(TORCH_INSTALLED=False)
