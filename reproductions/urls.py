@@ -1,10 +1,9 @@
 """Addresses of the pages."""
 
 from django.contrib.auth import views as auth
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 from sesame.views import LoginView as SesameLoginView
 
-from reproductions.api.site import api
 from reproductions.pages import (
     article,
     claims,
@@ -25,7 +24,7 @@ from reproductions.pages import (
 )
 from review.pages import checklist, flow
 
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.show, name="home"),
     path("login/", auth.LoginView.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
@@ -35,7 +34,6 @@ urlpatterns: list[URLPattern] = [
     path("runs/<uuid:run_id>/", runs.show, name="run"),
     path("runs/<uuid:run_id>/live/", runs.live, name="run-live"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),
-    path("runs/<uuid:run_id>/again/", runs.again, name="run-again"),
     path("runs/<uuid:run_id>.json", runs.record, name="run-json"),
     path("taxonomy/", taxonomy.index, name="taxonomy"),
     path("taxonomy/<slug:slug>/", taxonomy.show_class, name="taxonomy-class"),
@@ -66,7 +64,7 @@ urlpatterns: list[URLPattern] = [
     path("review/<slug:slug>/checklist.csv", checklist.as_csv, name="review-checklist-csv"),
     path("review/<slug:slug>/checklist.md", checklist.as_markdown, name="review-checklist-md"),
     path("search/", search.show, name="search"),
-    path("api/v1/", api.urls),
+    path("api/v1/", include("reproductions.api.addresses")),
     path("healthz", health.show, name="healthz"),
     path("operations/", operations.show, name="operations"),
     path("metrics", metrics.show, name="metrics"),

@@ -48,10 +48,12 @@ PAGES = {
     "review-checklist-csv": READ, "review-checklist-md": READ, "claims": READ, "claims-csv": READ,
     "measurements-csv": READ, "devices": READ, "device": READ, "runs": READ, "run": READ, "run-live": READ,
     "run-json": READ,
-    "api:api-root": ("NNNNNN", "NNNNNN"),
+    **{f"api:{name}": (EVERYBODY, METHOD) for name in (
+        "start", "document", "docs", "publications", "publication", "techniques", "technique", "taxonomy", "classes",
+        "class", "responses", "response", "challenges", "challenge", "strategies", "strategy", "claims", "claim",
+        "runs", "run", "measurements", "measurement", "devices", "device")},
     "metrics": ("NNNNN.", METHOD), "operations": (OWNERS, "LFFFFM"),
     "technique-run": (METHOD, "FFFF.."), "run-cancel": (METHOD, "LFFFF."),
-    "run-again": (METHOD, "LFFF.."),
     "login": READ, "logout": (METHOD, EVERYBODY), "login-link": ("FFFFFF", METHOD),
     "password_change": (SIGNED_IN, SIGNED_IN), "password_change_done": (SIGNED_IN, "LMMMMM"),
     "article-preview": (METHOD, CURATORS), "citations": (CURATORS, METHOD), "citations-json": (CURATORS, METHOD),
@@ -125,11 +127,13 @@ ARGUMENTS = {
     "screening-record": ["update", "{record}"],
     "screening-read": ["update", "abstract"], "screening-decide": ["update", "abstract"],
     "screening-take-back": ["update", "abstract"], "flow-import": ["update"], "checklist-answer": ["update", "1"],
+    "api:publication": ["paper-0"], "api:technique": ["hub"], "api:class": ["training"],
+    "api:response": ["a-response"], "api:challenge": ["a-challenge"], "api:strategy": ["a-strategy"],
+    "api:claim": ["a-claim"], "api:run": ["{run}"], "api:measurement": ["{measurement}"], "api:device": ["a-device"],
     "admin:app_list": ["review"], "admin:view_on_site": ["1", "1"],
     **{f"admin:review_importbatch_{name}": ["{batch}"] for name in ("step", "confirm", "undo", "discard")},
     "admin:review_importbatch_report": ["{batch}", "json"],
-    "run": ["{run}"], "run-live": ["{run}"], "run-cancel": ["{run}"],
-    "run-again": ["{run}"], "run-json": ["{measured}"],
+    "run": ["{run}"], "run-live": ["{run}"], "run-cancel": ["{run}"], "run-json": ["{measured}"],
 }  # fmt: skip
 
 
@@ -139,6 +143,9 @@ def world() -> dict[str, object]:
     hub = factories.world(1)
     factories.strategy(slug="a-strategy")
     factories.device(slug="a-device")
+    factories.response(slug="a-response")
+    factories.challenge(slug="a-challenge")
+    factories.claim(hub, slug="a-claim")
     update = factories.review(slug="update", published=False)
     papers = [Publication.objects.get(key="paper-0"), factories.publication(), factories.publication()]
     factories.membership(update, papers[0])
@@ -158,7 +165,8 @@ def world() -> dict[str, object]:
     run = factories.run(hub, status=Run.Status.QUEUED, asked_by=user)
     measured = factories.run(hub, record={"started": "2026-01-31T12:00:00Z", "commit": "abc", "run_id": "x"})
     return {"publication": papers[0].pk, "likeness": likeness.pk, "batch": batch.pk,
-            "record": record.pk, "run": run.run_id, "measured": measured.run_id}  # fmt: skip
+            "record": record.pk, "run": run.run_id, "measured": measured.run_id,
+            "measurement": factories.measurement(measured).pk}  # fmt: skip
 
 
 def client_of(role: str, staff: bool = True) -> Client:

@@ -60,6 +60,11 @@ def answer(problem: Problem) -> HttpResponse:
     return HttpResponse(json.dumps(body), status=problem.status, content_type=MEDIA_TYPE, headers=headers)
 
 
+def answers(model: Any, *statuses: int) -> dict[int, Any]:
+    """What an address that is read answers: ``model``, not modified, and the errors it can have."""
+    return {200: model, 304: None, **dict.fromkeys((*statuses, 406, 422), Trouble)}
+
+
 def handle(api: NinjaAPI) -> None:
     """Let every error of ``api`` be told in the one shape."""
     api.add_exception_handler(Problem, lambda request, error: answer(cast(Problem, error)))
