@@ -4,6 +4,7 @@ Colours are names of tokens, which ``static/js/charts.js`` looks up. The tests l
 """
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from itertools import pairwise
 from math import floor, log, log10
 from textwrap import wrap
@@ -16,8 +17,11 @@ LOOKS: dict[str, dict[str, Any]] = {
     "peer": {"color": "var(--ink-3)", "dash": "dash"},
     "smoke": {"color": "var(--edge)", "dash": "dot"},
     "model": {"color": "var(--ink-3)", "dash": "longdash"},
+    # Two runs side by side.
+    "first": {"color": "var(--ink-3)", "dash": "dash"},
+    "second": {"color": "var(--ink)", "dash": "solid"},
 }
-HOLLOW = {"smoke", "baseline"}
+HOLLOW = {"smoke", "baseline", "first"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 FACTORS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 # Between them, where a chart would show few of those; the first ones are preferred where there is no room for all.
@@ -36,6 +40,7 @@ def sweep(
     """Lines over a sweep, each point with its 95 % interval.
 
     ``series`` holds name, kind (a key of ``LOOKS``), x, y, low and high; of the last two, ``None`` says "no interval".
+    ``symbol`` gives several series the same mark.
     ``claims`` holds low and high of each claim's band, its label and the token of its hue. A ratio gets a log axis.
     """
     points = [x for one in series for x in one["x"]]
@@ -43,7 +48,7 @@ def sweep(
     ends = list(dict.fromkeys(points)) if words else [min(points), max(points)]
     measured = any(one["kind"] not in {"smoke", "model"} for one in series)
     lines = [_line(one, number, hidden=measured and one["kind"] == "smoke") for number, one in enumerate(series)]
-    y_axis: dict[str, Any] = {"title": {"text": "<br>".join(wrap(y_title, 44))}}
+    y_axis: dict[str, Any] = {"title": {"text": "<br>".join(map(_plain, wrap(y_title, 44)))}}
     if max((abs(y) for one in series for y in one["y"] if y is not None), default=0) >= THOUSANDS:
         y_axis["tickformat"] = ","
     wide = _decades(_seen(series, hidden=measured))
@@ -59,7 +64,7 @@ def sweep(
         "layout": {
             "hovermode": "closest",
             "height": 360 + 20 * len(series),
-            "xaxis": {"title": {"text": x_title}, "zeroline": False} | _ticks(points, words),
+            "xaxis": {"title": {"text": _plain(x_title)}, "zeroline": False} | _ticks(points, words),
             "yaxis": y_axis,
             "shapes": [
                 *(_band(claim) for claim in claims if claim["high"] > claim["low"]),
@@ -67,6 +72,11 @@ def sweep(
             ],
         },
     }
+
+
+def _plain(text: str) -> str:
+    """A name from a record as Plotly shows it letter by letter: it would take ``<b>`` for bold and ``<a>`` for a link."""
+    return escape(text, quote=False)
 
 
 def _seen(series: Sequence[Mapping[str, Any]], hidden: bool) -> list[float]:
@@ -114,11 +124,11 @@ def _ticks(points: Sequence[Any], words: bool) -> dict[str, Any]:
 
 def _line(one: Mapping[str, Any], number: int, hidden: bool) -> dict[str, Any]:
     look, kind = LOOKS[one["kind"]], one["kind"]
-    symbol = SYMBOLS[number % len(SYMBOLS)] + ("-open" if kind in HOLLOW else "")
+    symbol = SYMBOLS[one.get("symbol", number) % len(SYMBOLS)] + ("-open" if kind in HOLLOW else "")
     line = {
         "type": "scatter",
-        "name": one["name"],
-        "x": list(one["x"]),
+        "name": _plain(one["name"]),
+        "x": [_plain(x) if isinstance(x, str) else x for x in one["x"]],
         "y": list(one["y"]),
         "mode": "lines" if kind == "model" and len(one["x"]) > 1 else "lines+markers",
         "line": {**look, "width": 1.5},
@@ -156,9 +166,10 @@ def _claims(claims: Sequence[Mapping[str, Any]], ends: Sequence[Any]) -> list[di
 
 def _claim(claim: Mapping[str, Any], ends: Sequence[Any], end: int | None) -> dict[str, Any]:
     hue = f"var(--{claim['hue']})"
+    label = _plain(claim["label"])
     line = {
         "type": "scatter",
-        "name": claim["label"],
+        "name": label,
         "x": list(ends),
         "y": [claim["high"]] * len(ends),
         "mode": "lines",
@@ -169,7 +180,7 @@ def _claim(claim: Mapping[str, Any], ends: Sequence[Any], end: int | None) -> di
     if end is None:
         return line
     text = ["" for _ in ends]
-    text[end] = claim["label"]
+    text[end] = label
     place = {"textposition": "top left" if end else "top right", "textfont": {"color": hue}}
     return {**line, "mode": "lines+text", "text": text, **place}
 

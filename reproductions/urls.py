@@ -7,6 +7,7 @@ from sesame.views import LoginView as SesameLoginView
 from reproductions.pages import (
     article,
     claims,
+    compare,
     devices,
     health,
     home,
@@ -31,6 +32,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
     path("login/link/", SesameLoginView.as_view(), name="login-link"),
     path("runs/", runs.index, name="runs"),
+    path("runs/compare/", compare.show, name="run-compare"),
+    path("runs/compare.csv", compare.as_csv, name="run-compare-csv"),
     path("runs/<uuid:run_id>/", runs.show, name="run"),
     path("runs/<uuid:run_id>/live/", runs.live, name="run-live"),
     path("runs/<uuid:run_id>/cancel/", runs.cancel, name="run-cancel"),

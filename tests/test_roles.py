@@ -47,7 +47,7 @@ PAGES = {
     "review": READ, "review-other": READ, "review-flow-csv": READ, "review-flow-box": READ, "review-checklist": READ,
     "review-checklist-csv": READ, "review-checklist-md": READ, "claims": READ, "claims-csv": READ,
     "measurements-csv": READ, "devices": READ, "device": READ, "runs": READ, "run": READ, "run-live": READ,
-    "run-json": READ,
+    "run-json": READ, "run-compare": READ, "run-compare-csv": READ,
     **{f"api:{name}": (EVERYBODY, METHOD) for name in (
         "start", "document", "docs", "publications", "publication", "techniques", "technique", "taxonomy", "classes",
         "class", "responses", "response", "challenges", "challenge", "strategies", "strategy", "claims", "claim",
