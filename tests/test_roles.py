@@ -52,6 +52,7 @@ PAGES = {
         "start", "document", "docs", "publications", "publication", "techniques", "technique", "taxonomy", "classes",
         "class", "responses", "response", "challenges", "challenge", "strategies", "strategy", "claims", "claim",
         "runs", "run", "measurements", "measurement", "devices", "device")},
+    "runs-feed": (EVERYBODY, METHOD), "changes-feed": (EVERYBODY, METHOD),
     "metrics": ("NNNNN.", METHOD), "operations": (OWNERS, "LFFFFM"),
     "technique-run": (METHOD, "FFFF.."), "run-cancel": (METHOD, "LFFFF."),
     "login": READ, "logout": (METHOD, EVERYBODY), "login-link": ("FFFFFF", METHOD),
