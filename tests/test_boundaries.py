@@ -56,8 +56,8 @@ def faults_of_site(path: Path) -> Iterator[str]:
             yield f"{name} imports torch: the site must start without it"
         if module.startswith(
             ("reproductions.harness", "reproductions.testbed", "reproductions.reference")
-        ) and not module.startswith("reproductions.harness.record"):
-            yield f"{name} imports {module}: of the bare half only harness.record"
+        ) and not module.startswith(("reproductions.harness.record", "reproductions.harness.limit")):
+            yield f"{name} imports {module}: of the bare half only harness.record and the table of harness.limit"
         if path.name == "charts.py" and (top in OURS or top == "django"):
             yield f"{name} imports {module}: charts know pandas and plotly alone"
         if top == "plotly" and path.name not in {"charts.py"}:

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from reproductions.models import Remark, Run
+from reproductions.models import Remark, Run, Submission, Token
 from review.models import (
     ChecklistAnswer,
     Criterion,
@@ -54,7 +54,9 @@ PAGES = {
         "runs", "run", "measurements", "measurement", "devices", "device")},
     "runs-feed": (EVERYBODY, METHOD), "changes-feed": (EVERYBODY, METHOD),
     "metrics": ("NNNNN.", METHOD), "operations": (OWNERS, "LFFFFM"),
+    "runs-outside": READ, "run-decide": (METHOD, CURATORS),
     "technique-run": (METHOD, "FFFF.."), "run-cancel": (METHOD, "LFFFF."),
+    "run-again": (METHOD, "LFFF.."),
     "login": READ, "logout": (METHOD, EVERYBODY), "login-link": ("FFFFFF", METHOD),
     "password_change": (SIGNED_IN, SIGNED_IN), "password_change_done": (SIGNED_IN, "LMMMMM"),
     "article-preview": (METHOD, CURATORS), "citations": (CURATORS, METHOD), "citations-json": (CURATORS, METHOD),
@@ -93,6 +95,11 @@ KINDS = {
     "imported": LOOK | {"add": (CURATORS, CURATORS), "change": (SIGNED_IN, SIGNED_IN)},
     # The blind of screening hides the decision of the world below.
     "blind": LOOK | {"change": ("LRRRRR", NOBODY), "history": ("LRRRRR", SIGNED_IN)},
+    # Each sees his own alone; that of the world below is another's.
+    "kept to oneself": {
+        "changelist": ("LFFF..", "LFFF.."), "add": ("LFFF..", "LFFF.."), "change": ("LFFFR.", "LFFF.."),
+        "history": ("LRRRR.", "L....."), "delete": (NOBODY, NOBODY),
+    },
     "people": dict.fromkeys(LOOK, (OWNERS, OWNERS)),
 }  # fmt: skip
 MODELS = {
@@ -101,7 +108,8 @@ MODELS = {
                 "techniques.response", "techniques.challenge", "techniques.strategy", "techniques.technique",
                 "reproductions.remark"),
     "looked at": ("review.record", "techniques.cataloguereport", "reproductions.device", "reproductions.run",
-                  "reproductions.measurement"),
+                  "reproductions.measurement", "reproductions.submission"),
+    "kept to oneself": ("reproductions.token",),
     "answered": ("techniques.problemreport",),
     "imported": ("review.importbatch",),
     "blind": ("review.decision",),
@@ -134,7 +142,9 @@ ARGUMENTS = {
     "admin:app_list": ["review"], "admin:view_on_site": ["1", "1"],
     **{f"admin:review_importbatch_{name}": ["{batch}"] for name in ("step", "confirm", "undo", "discard")},
     "admin:review_importbatch_report": ["{batch}", "json"],
-    "run": ["{run}"], "run-live": ["{run}"], "run-cancel": ["{run}"], "run-json": ["{measured}"],
+    "run": ["{run}"], "run-live": ["{run}"], "run-cancel": ["{run}"],
+    "run-again": ["{run}"], "run-json": ["{measured}"],
+    "run-decide": ["{measured}"],
 }  # fmt: skip
 
 
@@ -165,6 +175,8 @@ def world() -> dict[str, object]:
     CatalogueReport.objects.create(lasting={"faults": ["a fault"]})
     run = factories.run(hub, status=Run.Status.QUEUED, asked_by=user)
     measured = factories.run(hub, record={"started": "2026-01-31T12:00:00Z", "commit": "abc", "run_id": "x"})
+    token = Token.objects.create(name="a machine", owner=user, digest="0" * 64, shown="atlas_123456")
+    Submission.objects.create(run=measured, token=token, who="Somebody", received_at=timezone.now())
     return {"publication": papers[0].pk, "likeness": likeness.pk, "batch": batch.pk,
             "record": record.pk, "run": run.run_id, "measured": measured.run_id,
             "measurement": factories.measurement(measured).pk}  # fmt: skip

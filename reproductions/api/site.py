@@ -12,6 +12,7 @@ from reproductions.api import (
     publications,
     runs,
     start,
+    submitting,
     taxonomy,
     techniques,
 )
@@ -31,6 +32,7 @@ api.add_router("/techniques/", techniques.router)
 api.add_router("/taxonomy/", taxonomy.router)
 api.add_router("/claims/", claims.router)
 api.add_router("/runs/", runs.router)
+api.add_router("/runs/", submitting.router)
 api.add_router("/measurements/", measurements.router)
 api.add_router("/devices/", devices.router)
 document.speaks_of(api)

@@ -159,8 +159,9 @@ def claim_facts(technique: str = "") -> Iterator[dict[str, Any]]:
 
 
 def measurement_facts(technique: str = "") -> Iterator[dict[str, Any]]:
-    """The measurements as rows of a CSV, of one technique or of all, newest run first."""
-    found = Measurement.objects.select_related("run__technique", "run__device").order_by("-run_id", "position")
+    """The measurements that count, as rows of a CSV, of one technique or of all, newest run first."""
+    counting = Measurement.objects.filter(run__accepted=True)
+    found = counting.select_related("run__technique", "run__device").order_by("-run_id", "position")
     found = found.defer("run__record", "run__log", "run__environment", "run__technique__article")
     for row in (found.filter(run__technique__slug=technique) if technique else found).iterator(500):
         run = row.run

@@ -110,7 +110,8 @@ def example(found: Iterable[Group]) -> Row | None:
 
 def newest_runs() -> list[Run]:
     """The newest runs that have ended."""
-    ended = Run.objects.filter(status__in=Run.TERMINAL).select_related("technique__technique_class", "device")
+    ended = Run.objects.filter(judgements.COUNTS, status__in=Run.TERMINAL)
+    ended = ended.select_related("technique__technique_class", "device")
     light = ended.defer("record", "log", "environment", "technique__article", "technique__implementation")
     return list(light.order_by("-finished_at", "-pk")[:MOST_RUNS])
 

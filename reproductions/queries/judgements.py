@@ -11,10 +11,12 @@ from reproductions.models import Measurement, Run
 from reproductions.queries import measured
 from techniques.models import Claim, Technique
 
+# A record from outside is no evidence before a curator accepts it.
+COUNTS = Q(accepted=True)
 # A run with a record passed its gate or failed it. A crash or a cancelled run says nothing of the method.
-GATED = Q(smoke=False) & (Q(status=Run.Status.SUCCEEDED) | Q(status=Run.Status.FAILED) & ~Q(record_digest=""))
+GATED = COUNTS & Q(smoke=False) & (Q(status=Run.Status.SUCCEEDED) | Q(status=Run.Status.FAILED) & ~Q(record_digest=""))
 # Noisy runs and smoke tests get no verdict.
-QUIET = Q(status=Run.Status.SUCCEEDED, smoke=False, noisy=False)
+QUIET = COUNTS & Q(status=Run.Status.SUCCEEDED, smoke=False, noisy=False)
 Role = Measurement.Role
 # What the rules look at; the lists hold a row for every claim, and each column costs.
 READ = (
@@ -106,7 +108,7 @@ def by_run(run: Run, rows: Sequence[Measurement]) -> list[Judgement]:
 
     Only claims that it has a figure for.
     """
-    if run.status != Run.Status.SUCCEEDED or run.smoke or run.noisy:
+    if run.status != Run.Status.SUCCEEDED or run.smoke or run.noisy or not run.accepted:
         return []
     alone = Standing(True, False, [Evidence(run, rows, run.device_count)])
     claims = Claim.objects.filter(technique=run.technique_id).select_related("publication").order_by("pk")

@@ -133,12 +133,12 @@ def relations(technique: Technique) -> list[TechniqueRelation]:
 
 
 def runs(technique: Technique) -> list[Run]:
-    """The newest runs, and of each kind on each device at each size the newest, however old; without their records."""
+    """The newest runs that count, and of each kind on each device at each size the newest; without their records."""
     best = Measurement.objects.filter(
         run=OuterRef("pk"), metric="speedup", role=Measurement.Role.METHOD, process__isnull=True, null_point=False,
         simulated=False,
     ).order_by("-median")  # fmt: skip
-    found = judgements.light(Run.objects.filter(technique=technique))
+    found = judgements.light(Run.objects.filter(judgements.COUNTS, technique=technique))
     found = found.annotate(best=Subquery(best.values("median")[:1]), best_method=Subquery(best.values("variant")[:1]))
     # The cases, for the units of the sweeps, of those runs alone that a chart may show: a record is long.
     cases = Case(When(number=1, then=F("record__cases")))

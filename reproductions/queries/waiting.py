@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Q
 from django.urls import reverse
 
-from reproductions.models import Run
+from reproductions.models import Run, Submission
 from review.models import ImportBatch, ImportEntry, Likeness, Membership, Review, Stage
 from review.screening import work
 from techniques.models import CatalogueReport, Claim, ProblemReport
@@ -111,7 +111,15 @@ def _knowledge() -> Iterator[Waiting]:
 
 
 def _proof() -> Iterator[Waiting]:
-    failed = Run.objects.filter(status__in=ENDED_BADLY).count()
+    yield Waiting(
+        Submission.objects.filter(verdict=Submission.Verdict.AWAITING).count(),
+        "record from outside",
+        "records from outside",
+        "Look at the doubts, then accept or decline.",
+        reverse("runs-outside"),
+        "reproductions.change_submission",
+    )
+    failed = Run.objects.filter(accepted=True, status__in=ENDED_BADLY).count()
     yield Waiting(
         failed,
         "run that ended badly",

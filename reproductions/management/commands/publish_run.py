@@ -30,6 +30,7 @@ class Command(BaseCommand):
             (run.smoke, "is a smoke run, not a measurement"),
             (run.noisy, "is noisy"),
             (run.dirty, "ran changed code"),
+            (not run.accepted, "came from outside, and no curator has accepted it"),
         ):
             if fault:
                 raise CommandError(f"run {run.run_id} {why}: it is not published")
