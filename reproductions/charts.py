@@ -21,6 +21,11 @@ LOOKS: dict[str, dict[str, Any]] = {
     "first": {"color": "var(--ink-3)", "dash": "dash"},
     "second": {"color": "var(--ink)", "dash": "solid"},
 }
+# The devices of a history, told apart by dash and mark: hues belong to the classes.
+PAST = (
+    ("var(--ink)", "solid"), ("var(--ink-3)", "dash"), ("var(--edge)", "solid"),
+    ("var(--ink)", "dot"), ("var(--ink-3)", "longdash"), ("var(--edge)", "dashdot"),
+)  # fmt: skip
 HOLLOW = {"smoke", "baseline", "first"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 FACTORS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
@@ -48,24 +53,14 @@ def sweep(
     ends = list(dict.fromkeys(points)) if words else [min(points), max(points)]
     measured = any(one["kind"] not in {"smoke", "model"} for one in series)
     lines = [_line(one, number, hidden=measured and one["kind"] == "smoke") for number, one in enumerate(series)]
-    y_axis: dict[str, Any] = {"title": {"text": "<br>".join(map(_plain, wrap(y_title, 44)))}}
-    if max((abs(y) for one in series for y in one["y"] if y is not None), default=0) >= THOUSANDS:
-        y_axis["tickformat"] = ","
-    wide = _decades(_seen(series, hidden=measured))
-    if wide and not ratio:
-        y_axis |= {"type": "log", "tickvals": wide, "ticktext": [f"{mark:,.10g}" for mark in wide]}
-    elif ratio:
-        marks = _marks(
-            [1, *(value for value in _seen(series, hidden=measured) if value > 0), *(claim["high"] for claim in claims)]
-        )
-        y_axis |= {"type": "log", "tickvals": marks, "ticktext": [f"{factor:g} ×" for factor in marks]}
+    seen = _seen(series, hidden=measured)
     return {
         "data": [*lines, *_claims(claims, ends)],
         "layout": {
             "hovermode": "closest",
             "height": 360 + 20 * len(series),
             "xaxis": {"title": {"text": _plain(x_title)}, "zeroline": False} | _ticks(points, words),
-            "yaxis": y_axis,
+            "yaxis": _values(y_title, seen, [claim["high"] for claim in claims] if ratio else None),
             "shapes": [
                 *(_band(claim) for claim in claims if claim["high"] > claim["low"]),
                 *([_level(1)] if ratio else []),
@@ -74,8 +69,68 @@ def sweep(
     }
 
 
+def history(series: Sequence[Mapping[str, Any]], *, y_title: str, ratio: bool) -> dict[str, Any]:
+    """How a figure moved: points with their 95 % interval over time, a series for each device, steps as upright lines.
+
+    ``series`` holds name, x (times as text), y, low, high, ``links`` (an address of the site for each point, followed on
+    a click) and ``steps``: pairs of a time and what to say of it.
+    """
+    drawn = [_past(one, number) for number, one in enumerate(series)]
+    marked = [(at, text) for one in series for at, text in one["steps"]]
+    return {
+        "data": drawn,
+        "layout": {
+            "hovermode": "closest",
+            "height": 380 + 20 * len(series),
+            "xaxis": {"title": {"text": "time of the record, UTC"}, "type": "date", "zeroline": False},
+            "yaxis": _values(y_title, _seen(series, hidden=False), [] if ratio else None),
+            "shapes": [*(_upright(at) for at, _ in marked), *([_level(1)] if ratio else [])],
+            "annotations": [_said(at, text, number) for number, (at, text) in enumerate(marked)],
+        },
+    }
+
+
+def _past(one: Mapping[str, Any], number: int) -> dict[str, Any]:
+    colour, dash = PAST[number % len(PAST)]
+    line = {
+        "type": "scatter",
+        "name": _plain(one["name"]),
+        "x": list(one["x"]),
+        "y": list(one["y"]),
+        "mode": "lines+markers",
+        "line": {"color": colour, "dash": dash, "width": 1},
+        "marker": {"size": 8, "symbol": SYMBOLS[number % len(SYMBOLS)], "color": colour},
+        "customdata": list(one["links"]),
+        "hovertemplate": "%{y:.4g}, %{x|%Y-%m-%d %H:%M}<extra>%{fullData.name}</extra>",
+    }
+    return line | ({"error_y": _spread(one, colour)} if any(end is not None for end in one["high"]) else {})
+
+
+def _upright(at: str) -> dict[str, Any]:
+    up = {"type": "line", "x0": at, "x1": at, "yref": "y domain", "y0": 0, "y1": 1}
+    return {**up, "line": {"color": "var(--ink-2)", "width": 1.5, "dash": "dot"}}
+
+
+def _said(at: str, text: str, number: int) -> dict[str, Any]:
+    """What is said of a step, at the upper end of its line; neighbours stand on two rows."""
+    place = {"x": at, "yref": "y domain", "y": 1 - 0.07 * (number % 3), "xanchor": "left", "yanchor": "top"}
+    return {**place, "text": _plain(text), "showarrow": False, "font": {"color": "var(--ink)"}}
+
+
+def _values(title: str, seen: Sequence[float], ratio: Sequence[float] | None) -> dict[str, Any]:
+    """The upright axis. ``ratio`` makes it one of factors, which shows these values too."""
+    axis: dict[str, Any] = {"title": {"text": "<br>".join(map(_plain, wrap(title, 44)))}}
+    if max(map(abs, seen), default=0) >= THOUSANDS:
+        axis["tickformat"] = ","
+    if ratio is not None:
+        marks = _marks([1, *(value for value in seen if value > 0), *ratio])
+        return axis | {"type": "log", "tickvals": marks, "ticktext": [f"{factor:g} ×" for factor in marks]}
+    wide = _decades(seen)
+    return axis | ({"type": "log", "tickvals": wide, "ticktext": [f"{mark:,.10g}" for mark in wide]} if wide else {})
+
+
 def _plain(text: str) -> str:
-    """A name from a record as Plotly shows it letter by letter: it would take ``<b>`` for bold and ``<a>`` for a link."""
+    """A name from a record for Plotly to show letter by letter; it takes ``<b>`` for bold and ``<a>`` for a link."""
     return escape(text, quote=False)
 
 

@@ -154,20 +154,20 @@ def figure_of(claim: Claim, evidence: Evidence) -> Figure | None:
     """
     need = conditions(claim)
     if claim.gain_high is not None and claim.metric in TIMED:
-        rows = _own(evidence.rows, SPEEDUP, "x", need)
+        rows = own(evidence.rows, SPEEDUP, "x", need)
         found = [Figure(row.median or 0, row.ci_low, row.ci_high, "x", row, _baseline(evidence, row)) for row in rows]
     elif claim.gain_high is not None:
-        pairs = ((row, _opposite(evidence, row)) for row in _own(evidence.rows, claim.metric, None, need))
+        pairs = ((row, _opposite(evidence, row)) for row in own(evidence.rows, claim.metric, None, need))
         found = [figure for row, other in pairs if (figure := _ratio(row, other)) is not None]
     else:
-        rows = _own(evidence.rows, claim.metric, claim.unit, need)
+        rows = own(evidence.rows, claim.metric, claim.unit, need)
         found = [Figure(row.median or 0, row.ci_low, row.ci_high, row.unit, row) for row in rows]
         if found and found[0].row.better == "lower":
             return min(found, key=lambda one: one.value)
     return max(found, key=lambda one: one.value, default=None)
 
 
-def _own(rows: Iterable[Measurement], metric: str, unit: str | None, need: dict[str, Any]) -> list[Measurement]:
+def own(rows: Iterable[Measurement], metric: str, unit: str | None, need: dict[str, Any]) -> list[Measurement]:
     """The rows of the technique in ``metric``, inside the range of the conditions where the run has points there.
 
     A reference declares its methods from the baseline to the fullest form, so the last one that was measured is the

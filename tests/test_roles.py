@@ -40,6 +40,7 @@ PAGES = {
     "home": READ, "search": READ, "healthz": READ, "taxonomy": READ, "taxonomy-class": READ, "taxonomy-strategy": READ,
     "curate": (SIGNED_IN, SIGNED_IN),
     "techniques": READ, "technique": READ, "technique-code": READ, "technique-history": READ,
+    "technique-measurements": READ, "technique-measurements-csv": READ,
     "technique-report": READ, "publications": READ, "publication": READ, "publication-history": READ,
     "publication-bib": READ, "publication-csv": READ, "publication-ris": READ, "publication-csl": READ,
     "publications-bib": READ,
@@ -123,7 +124,8 @@ TABLE = PAGES | {
 }
 OF_A_ROW = {"change", "delete", "history", "merge", "simple_history", "password_change"}
 ARGUMENTS = {
-    "technique": ["hub"], "technique-code": ["hub"], "technique-history": ["hub"], "technique-report": ["hub"],
+    "technique": ["hub"], "technique-code": ["hub"], "technique-history": ["hub"],
+    "technique-measurements": ["hub"], "technique-measurements-csv": ["hub"], "technique-report": ["hub"],
     "technique-run": ["hub"], "publication": ["paper-0"], "publication-history": ["paper-0"],
     "publication-bib": ["paper-0"], "publication-csv": ["paper-0"], "publication-ris": ["paper-0"],
     "publication-csl": ["paper-0"],

@@ -58,6 +58,16 @@
       layout.height = treemap ? 640 : Math.min(layout.height || 416, 460);
     }
     Plotly.react(area, spec.data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
+    if (spec.data.some((trace) => trace.customdata) && !area.dataset.linked) {
+      area.dataset.linked = "yes";
+      area.on("plotly_click", follow);
+    }
+  }
+
+  // A point may carry the address of its own page; only pages of this site are followed.
+  function follow(event) {
+    const address = event.points[0] && event.points[0].customdata;
+    if (typeof address === "string" && /^\/(?![\/\\])/.test(address)) location.assign(address);
   }
 
   const all = () => document.querySelectorAll("figure.chart[data-figure]").forEach(draw);
