@@ -20,6 +20,7 @@ MOST_OTHERS = 40
 LOOKED_AT, MOST_PAIRS = 200, 12
 # More figures of one run than this are left to the CSV of its measurements.
 MOST_ROWS = 2000
+MOST_NAMES = 1000
 SAID = ("seed", "processes", "simulated", "emulated", "digests", "cases")
 LIGHT = ("log", "environment", "record", "incidents", "needs")
 UNFINISHED = "It has not ended yet, so it has no numbers. Its page tells how far it is."
@@ -105,7 +106,7 @@ def compare(a: Run | None, b: Run | None) -> Comparison:
             state = f"{letter} cannot be compared: it is {run.get_status_display()}."
             raise Refused(f"{state} {WITHOUT if run.is_terminal else UNFINISHED}", 409, run)
     own = [list(measured.pooled([run.pk])[: MOST_ROWS + 1]) for run in (a, b)]
-    differing, equal = environments(environment(a), environment(b))
+    differing, equal = environments(*(environment(run, MOST_NAMES) for run in (a, b)))
     found = contrasts.lines(*(rows[:MOST_ROWS] for rows in own))
     cut = any(len(rows) > MOST_ROWS for rows in own)
     return Comparison(a, b, found, likeness.unlike(side(a), side(b)), differing, equal, cut)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -164,7 +165,7 @@ def gates(run: Run) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: bool(row.get("passed")))
 
 
-def environment(run: Run) -> list[tuple[str, str]]:
+def environment(run: Run, most: int = MOST_ENVIRONMENT) -> list[tuple[str, str]]:
     """The fingerprint as name and value: nested names are joined by a blank, variables keep their own."""
 
     def flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
@@ -182,7 +183,7 @@ def environment(run: Run) -> list[tuple[str, str]]:
                 "not reported" if value in NOTHING else shown,
             )
 
-    return list(flat(run.environment, ""))[:MOST_ENVIRONMENT]
+    return list(islice(flat(run.environment, ""), most))
 
 
 def live_log(run: Run) -> str:
