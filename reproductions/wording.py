@@ -75,6 +75,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def gib(count: int) -> str:
+    """A number of bytes in GiB: ``16 GiB``."""
+    return f"{count / 2**30:.3g} GiB"
+
+
 def lasting(seconds: float) -> str:
     """How long something has lasted, in whole numbers: ``12 s``, ``150 s``, ``30 min``, ``5 h``, ``2 days``."""
     whole = max(0, round(seconds))

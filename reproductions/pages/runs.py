@@ -20,7 +20,12 @@ from techniques.models import Technique
 
 PAGE_LENGTH = 50
 DETAILED = Run.objects.select_related(
-    "technique__technique_class", "device", "asked_by", "taken_by__device", "again_of"
+    "technique__technique_class",
+    "device",
+    "asked_by",
+    "taken_by__device",
+    "again_of",
+    "submission__decided_by",
 )
 HEAVY = ("taken_by__runnable", "again_of__record", "again_of__log", "again_of__environment")
 
@@ -55,6 +60,7 @@ def live_context(request: HttpRequest, run_id: str) -> dict[str, object]:
         "tables": tables.tables(rows),
         "comparisons": [comparisons.draw(one) for one in judgements.by_run(run, rows)],
         "environment": reading.environment(run),
+        "submission": getattr(run, "submission", None),
         "repeats": reading.repeats(run),
         "may_cancel": may_cancel(request, run),
         "thumb": run.technique.technique_class.slug,
@@ -67,7 +73,7 @@ def at_work(run: Run, named: bool) -> dict[str, object]:
     position = services.queue_position(run)
     return {
         "prospect": workers.prospect(run, position, named) if position else None,
-        "holder": workers.name_of(run.taken_by, named) if run.taken_by and not run.is_terminal else "",
+        "holder": workers.name_of(run.taken_by, named, "a") if run.taken_by and not run.is_terminal else "",
         "phase": reading.phase(run),
         "silence": reading.silence(run),
         "attempt": reading.attempt(run),

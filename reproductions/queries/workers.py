@@ -17,6 +17,7 @@ from reproductions.queries.operations import DAY, since
 
 MOST_LIVING, MOST_ENDED = 200, 30
 SILENT = "silent"
+VERSIONS = ("python", "torch", "triton", "numpy", "atlas")
 NAMED_WORKER = re.compile(r"\b([Ww]orker) \S+:\d+")
 WAITING_COLUMNS = ("run_id", "technique__slug", "technique__name", "size", "slot", "status", "taken_by")
 
@@ -31,6 +32,11 @@ class Seen:
     words: str
     heard: str
     at_work: tuple[Run, ...]
+
+    @property
+    def versions(self) -> list[tuple[str, str]]:
+        """Name and version of what decides what runs there, always in one order."""
+        return [(name, self.worker.versions[name]) for name in VERSIONS if name in self.worker.versions]
 
 
 @dataclass(frozen=True)
@@ -88,9 +94,9 @@ def silent_for(worker: Worker) -> float | None:
     return quiet if worker.alive and quiet > settings.RUN_LEASE_SECONDS else None
 
 
-def name_of(worker: Worker, named: bool) -> str:
+def name_of(worker: Worker, named: bool, article: str = "A") -> str:
     """What a visitor is told of who a worker is: strangers hear of the device, those signed in of the machine."""
-    return str(worker) if named else f"a worker on {worker.device or worker.get_kind_display()}"
+    return str(worker) if named else f"{article} worker on {worker.device or worker.get_kind_display()}"
 
 
 def unnamed(text: str, named: bool) -> str:

@@ -14,7 +14,7 @@ from techniques.listings import numbered
 register = template.Library()
 
 for word in (wording.exact, wording.rounded, wording.factor, wording.unit_sign, wording.claimed, wording.metric_words,
-             wording.duration, wording.host, wording.quantity):  # fmt: skip
+             wording.duration, wording.gib, wording.host, wording.quantity):  # fmt: skip
     register.filter(word.__name__, word)
 register.simple_tag(wording.plural, name="count")
 register.simple_tag(numbered, name="numbered")

@@ -147,7 +147,7 @@ def test_nothing_yet_is_said(client, name):
     assert "yet" in client.get(reverse(name)).content.decode()
 
 
-QUERIES = {"runs": 8, "run": 4, "run-live": 4, "devices": 3, "device": 6}
+QUERIES = {"runs": 8, "run": 5, "run-live": 5, "devices": 3, "device": 6}
 
 
 @pytest.mark.parametrize("rows", [3, 30])
