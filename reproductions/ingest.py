@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -167,7 +168,7 @@ def decided(
     """Whether a record is new (with the run it will fill), known or refused."""
     said, technique = each.record, techniques.get(each.record["technique"])
     if technique is None:
-        return refused(each, f"$.technique: no technique {said['technique'][:60]!r} in the catalogue")
+        return refused(each, unknown(said["technique"]))
     if in_batch is not None or (run is not None and run.is_terminal):
         assert run is not None
         if (in_batch or run.record_digest) == each.content or (in_batch is None and same(run, each)):
@@ -189,6 +190,13 @@ def same(run: Run, each: Checked) -> bool:
     """Whether a stored record is this one after all, though its digest was taken in another way."""
     stored = Run.objects.values_list("record", flat=True).get(pk=run.pk)
     return stored is not None and content_of(stored) == each.content
+
+
+def unknown(slug: str) -> str:
+    """That there is no such technique, and which one may be meant."""
+    near = get_close_matches(slug[:100], Technique.objects.values_list("slug", flat=True), n=1)
+    meant = f"; did you mean {near[0]}?" if near else "; the catalogue at /techniques/ lists them"
+    return f"$.technique: no technique {slug[:60]!r} in the catalogue{meant}"
 
 
 def refused(each: Checked, fault: str, kind: type[BrokenRecord] = BrokenRecord) -> Outcome:

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 import pydantic_core
 
-from reproductions.harness.record import SCHEMA, SCHEMA_FILE, BrokenRecord, meaning
+from reproductions.harness.record import MOST_ROWS, SCHEMA, SCHEMA_FILE, BrokenRecord, meaning
 
 MOST_BYTES = 16 * 2**20
 MOST_DEPTH = 32
@@ -65,6 +65,8 @@ def parse(data: bytes) -> tuple[dict[str, Any], str]:
     newer = record.get("schema") if isinstance(record, dict) else None
     if isinstance(newer, int) and newer > SCHEMA:
         raise BrokenRecord([f"$.schema: {newer} is newer than {SCHEMA}, the newest this site reads; update the site"])
+    if isinstance(record, dict) and (many := bounded(too_many(record))):
+        raise BrokenRecord(many)  # before anything looks at each of them
     broken = (f"{place(fault.instance_path)}: {fault.message}" for fault in validator().iter_errors(record))
     if faults := bounded(broken) or bounded(meaning(record)):
         raise BrokenRecord(faults)
@@ -94,6 +96,14 @@ def strictly(data: bytes) -> Any:
     if not plain([record], MOST_DEPTH + 1):
         raise BrokenRecord(bounded(oddities(record)))
     return record
+
+
+def too_many(record: dict[str, Any]) -> Iterator[str]:
+    """The lists of a record that are longer than any run's."""
+    for name, most in MOST_ROWS.items():
+        rows = record.get(name)
+        if isinstance(rows, list) and len(rows) > most:
+            yield f"$.{name}: {len(rows):,} entries; at most {most:,}"
 
 
 @cache

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Field, Router, Schema
+from ninja import Field, Router, Schema, Status
 from ninja.security import HttpBearer
 
 from reproductions import submissions, tokens
@@ -61,7 +61,7 @@ BODY: dict[str, Any] = {
 ANSWERS: dict[Any, Any] = {201: Stored, 200: Stored, frozenset({401, 403, 409, 411, 413, 415, 422, 429}): Trouble}
 
 
-def submit(request: HttpRequest, response: HttpResponse) -> tuple[int, dict[str, Any]]:
+def submit(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]]:
     """Stores a record of the harness as a run that waits, apart from the evidence, for a curator.
 
     201 the first time, with the run's page in `Location`; 200 when the same record comes again, which is safe at any
@@ -77,7 +77,7 @@ def submit(request: HttpRequest, response: HttpResponse) -> tuple[int, dict[str,
     page = request.build_absolute_uri(taken.run.get_absolute_url())
     response["Location"] = page
     response["Cache-Control"] = "no-store"
-    return (201 if taken.new else 200), told(taken, page)
+    return Status(201 if taken.new else 200, told(taken, page))
 
 
 def told(taken: submissions.Taken, page: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m reproductions.harness list | check | run | env | compare``."""
+"""The command line: ``python -m reproductions.harness list | check | run | env | compare | submit``."""
 
 import argparse
 import json
@@ -42,6 +42,10 @@ def parser() -> argparse.ArgumentParser:
     comparing = commands.add_parser("compare", help="two records side by side")
     comparing.add_argument("one", type=Path)
     comparing.add_argument("other", type=Path)
+    sending = commands.add_parser("submit", help="send a record to a site")
+    sending.add_argument("file", type=Path)
+    sending.add_argument("--to", required=True, metavar="URL", help="address of the site")
+    sending.add_argument("--token-file", type=Path, help="default: the variable ATLAS_TOKEN")
     for name in ("_compile", "_interpret"):
         commands.add_parser(name, parents=[every]).add_argument("slug")
     child = commands.add_parser("_process")
@@ -136,6 +140,12 @@ def _compare(options: argparse.Namespace) -> int:
         return USAGE
 
 
+def _submit(options: argparse.Namespace) -> int:
+    from . import submit
+
+    return submit.submit(options.file, options.to, options.token_file)
+
+
 def _process(options: argparse.Namespace) -> int:
     from . import process
 
@@ -164,6 +174,7 @@ COMMANDS = {
     "run": _run,
     "env": _env,
     "compare": _compare,
+    "submit": _submit,
     "_process": _process,
 }
 
