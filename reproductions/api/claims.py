@@ -14,6 +14,7 @@ from reproductions.api.paging import Paged, paged, paged_list
 from reproductions.api.problems import answers
 from reproductions.api.publications import report
 from reproductions.api.schemas.asking import SLUG, Moment, Word, repeated
+from reproductions.api.schemas.choices import ClaimKind
 from reproductions.api.schemas.knowledge import ClaimRecord, Claims
 from reproductions.queries import served
 from reproductions.queries.claims import UNKNOWN, judged
@@ -29,7 +30,7 @@ class Asked(Paged):
     publication: list[Word] = repeated("The slug of its publication.")
     technique_class: list[Word] = repeated("The slug of the class of its technique.", alias="class")
     verdict: list[Word] = repeated(f"Its verdict as a slug: {', '.join(one.slug for one in judging.ALL)}.")
-    kind: list[Claim.Kind] = repeated("What kind of figure it is.")
+    kind: list[ClaimKind] = repeated("What kind of figure it is.")
     metric: list[Word] = repeated("What it is a figure of, such as throughput.")
     hardware: list[Word] = repeated(f"The hardware as the paper names it; {UNKNOWN} where it names none.")
     updated_since: Moment | SkipJsonSchema[None] = Field(None, description="Only those that changed then or later.")

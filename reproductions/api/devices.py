@@ -10,8 +10,8 @@ from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged
 from reproductions.api.problems import answers
 from reproductions.api.schemas.asking import SLUG, repeated
+from reproductions.api.schemas.choices import DeviceKind
 from reproductions.api.schemas.proof import Device, Devices
-from reproductions.models import Device as Row
 from reproductions.queries import runs as reading
 
 router = Router(tags=["Devices"])
@@ -20,7 +20,7 @@ router = Router(tags=["Devices"])
 class Asked(Paged):
     """What the list can be narrowed by."""
 
-    kind: list[Row.Kind] = repeated("What kind of device.")
+    kind: list[DeviceKind] = repeated("What kind of device.")
 
 
 @router.get("/", response=answers(Devices), url_name="devices", summary="List devices")

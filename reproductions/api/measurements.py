@@ -11,10 +11,11 @@ from reproductions.api.finding import missing, said
 from reproductions.api.links import Links
 from reproductions.api.paging import HIGHEST, Paged, paged
 from reproductions.api.problems import answers
-from reproductions.api.runs import Run
 from reproductions.api.schemas.asking import Word, Yes, repeated
+from reproductions.api.schemas.choices import RunSize, VariantRole
 from reproductions.api.schemas.proof import Measurement, Measurements
 from reproductions.models import Measurement as Row
+from reproductions.models import Run
 from reproductions.queries import served
 
 router = Router(tags=["Measurements"])
@@ -31,10 +32,10 @@ class Asked(Paged):
     run: list[Word] = repeated("The `run_id` of its run.")
     technique: list[Word] = repeated("The slug of the technique.")
     device: list[Word] = repeated("The slug of the device.")
-    size: list[Run.Size] = repeated("The size of the run.")
+    size: list[RunSize] = repeated("The size of the run.")
     metric: list[Word] = repeated("What was measured, such as time or speedup.")
     variant: list[Word] = repeated("The name of the variant.")
-    role: list[Row.Role] = repeated("What the variant is in the race.")
+    role: list[VariantRole] = repeated("What the variant is in the race.")
     sweep: list[Word] = repeated("What was varied.")
     pooled: Yes | SkipJsonSchema[None] = Field(None, description="Only rows over all processes, or only single ones.")
     smoke: Yes | SkipJsonSchema[None] = Field(None, description="Only those of smoke tests, or only others.")

@@ -1,7 +1,7 @@
 """Pages of a list by key: stable while records come, as quick on the last page as on the first, bounded both ways."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.db.models import QuerySet
 from ninja import Field, Schema
@@ -18,8 +18,8 @@ class Paged(Schema):
     """What every list can be asked for."""
 
     limit: int = Field(DEFAULT, ge=1, le=MOST, description=f"How many records a page has, at most {MOST}.")
-    after: int | SkipJsonSchema[None] = Field(
-        None, ge=0, le=HIGHEST, description="Where to go on; the address in `next` holds it. Any number is allowed."
+    after: Annotated[int, Field(ge=0, le=HIGHEST)] | SkipJsonSchema[None] = Field(
+        None, description="Where to go on; the address in `next` holds it. Any number is allowed."
     )
     order: Literal["oldest", "newest"] = Field(
         "oldest", description="By when the record came into the atlas: oldest or newest first."

@@ -12,6 +12,7 @@ from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged
 from reproductions.api.problems import answers
 from reproductions.api.schemas.asking import SLUG, Moment, Word, repeated
+from reproductions.api.schemas.choices import MembershipStatus
 from reproductions.api.schemas.knowledge import PublicationRecord, Publications
 from reproductions.queries import publications as reading
 from reproductions.queries import served
@@ -25,7 +26,7 @@ class Asked(Paged):
     """What the list can be narrowed by."""
 
     q: Word | SkipJsonSchema[None] = Field(None, description="Words to search for; quotes hold a phrase together.")
-    membership: list[Membership.Status] = repeated("How it stands to the published review.")
+    membership: list[MembershipStatus] = repeated("How it stands to the published review.")
     technique_class: list[Word] = repeated("The slug of a class of its techniques.", alias="class")
     year: list[int] = repeated("The year of publication.")
     updated_since: Moment | SkipJsonSchema[None] = Field(

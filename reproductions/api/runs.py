@@ -14,8 +14,8 @@ from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged
 from reproductions.api.problems import answers
 from reproductions.api.schemas.asking import Moment, Word, Yes, repeated
+from reproductions.api.schemas.choices import RunSize, RunStatus
 from reproductions.api.schemas.proof import RunRecord, Runs
-from reproductions.models import Run
 from reproductions.queries import served
 
 router = Router(tags=["Runs"])
@@ -30,8 +30,8 @@ class Asked(Paged):
 
     order: Literal["oldest", "newest"] = Field("newest", description="Newest or oldest first, by when it came in.")
     technique: list[Word] = repeated("The slug of its technique.")
-    status: list[Run.Status] = repeated("Where it stands.")
-    size: list[Run.Size] = repeated("Its size.")
+    status: list[RunStatus] = repeated("Where it stands.")
+    size: list[RunSize] = repeated("Its size.")
     device: list[Word] = repeated("The slug of its device.")
     queue: list[Word] = repeated("The queue that it was put into.")
     source: list[Source] = repeated("Where it came from, and what became of it.")

@@ -13,6 +13,7 @@ from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged_list
 from reproductions.api.problems import answers
 from reproductions.api.schemas.asking import SLUG, Moment, Word, repeated
+from reproductions.api.schemas.choices import Exactness, Retraining
 from reproductions.api.schemas.knowledge import TechniqueRecord, Techniques
 from reproductions.queries import judgements, served
 from techniques.models import Technique
@@ -27,8 +28,8 @@ class Asked(Paged):
     verdict: list[Word] = repeated(f"Its verdict as a slug: {', '.join(one.slug for one in judging.ALL)}.")
     strategy: list[Word] = repeated("The slug of a strategy that it carries, or of one above that.")
     challenge: list[Word] = repeated("The slug of a challenge that it answers.")
-    retraining: list[Technique.Retraining] = repeated("What it needs.")
-    exactness: list[Technique.Exactness] = repeated("Whether its results are those of the plain way.")
+    retraining: list[Retraining] = repeated("What it needs.")
+    exactness: list[Exactness] = repeated("Whether its results are those of the plain way.")
     hardware: list[Word] = repeated("What it needs: any, gpu, multi-gpu, tpu, fpga, asic, cpu, ssd, cluster.")
     saves: list[Word] = repeated("What it saves: compute, memory, communication, energy, money, latency.")
     updated_since: Moment | SkipJsonSchema[None] = Field(None, description="Only those that changed then or later.")

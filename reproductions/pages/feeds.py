@@ -8,6 +8,7 @@ from django.contrib.syndication.views import Feed
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed, get_tag_uri
+from django.utils.html import escape
 from django.views.decorators.http import condition, require_safe
 
 from reproductions import wording
@@ -55,7 +56,7 @@ class RunsFeed(Feed[Run, Any]):
 
     def item_description(self, run: Run) -> str:
         """The headline, or the reason."""
-        return told(run)
+        return escape(told(run))
 
     def item_guid(self, run: Run) -> str:
         """Its own for ever: the address and the day it was asked for."""
@@ -74,7 +75,8 @@ def told(run: Run) -> str:
     """What became of a run, in a sentence or two."""
     if run.status != Run.Status.SUCCEEDED:
         return " ".join(filter(None, (run.error, run.advice))) or "No reason was recorded."
-    said = [getattr(run, "headline", "") or "No speed-up was measured in it."]
+    headline = getattr(run, "headline", "")
+    said = [f"{headline}." if headline else "No speed-up was measured in it."]
     if run.smoke:
         said.append("A smoke test, not a measurement.")
     if run.noisy:
@@ -113,7 +115,7 @@ class ChangesFeed(Feed[Change, Any]):
 
     def item_description(self, item: Any) -> str:
         """The columns that changed, the old and the new value where they are short."""
-        return described(item[0])
+        return escape(described(item[0]))
 
     def item_link(self, item: Any) -> str:
         """The page of the record, or the list where it is gone."""
@@ -161,7 +163,6 @@ def _kept(feed: Callable[..., HttpResponse], *parts: Callable[[], object]) -> Ca
     def view(request: HttpRequest) -> HttpResponse:
         response: HttpResponse = feed(request)
         response["Cache-Control"] = "public, no-cache"
-        response["Content-Disposition"] = "inline"
         return response
 
     return require_safe(condition(etag_func=tag)(view))

@@ -7,11 +7,16 @@ from ninja import Field, Schema
 
 from reproductions import judging
 from reproductions.api.paging import Page
-from review.models import Membership as ReviewMembership
-from techniques.models import Claim as ClaimModel
-from techniques.models import Effect as TechniqueEffect
-from techniques.models import Technique as TechniqueModel
-from techniques.models import TechniquePublication, TechniqueRelation
+from reproductions.api.schemas.choices import (
+    ClaimKind,
+    EffectWord,
+    Exactness,
+    MembershipStatus,
+    PublicationRole,
+    Qualifier,
+    RelationKind,
+    Retraining,
+)
 
 UPDATED = "When it last changed; null where it stands as it did when its history began."
 
@@ -38,7 +43,7 @@ class Membership(Schema):
 
     review: str = Field(description="The review's slug.")
     published: bool = Field(description="Whether that is the published review; otherwise a living update.")
-    status: ReviewMembership.Status = Field(
+    status: MembershipStatus = Field(
         description="confirmed: a public source says so; reconstructed: we infer it; additional: not of the review."
     )
     evidence: str | None = Field(description="The address of the source that confirms it; null where none does.")
@@ -48,7 +53,7 @@ class Membership(Schema):
 class Role(Named):
     """A technique and what the publication is to it."""
 
-    role: TechniquePublication.Role
+    role: PublicationRole
 
 
 class Publication(Shown):
@@ -144,7 +149,7 @@ class Taxonomy(Schema):
 class Effect(Schema):
     """What a technique does to one side of the trade."""
 
-    effect: TechniqueEffect | None
+    effect: EffectWord | None
     text: str | None
 
 
@@ -161,8 +166,8 @@ class Technique(Shown):
     speed: Effect
     memory: Effect
     accuracy: Effect
-    retraining: TechniqueModel.Retraining | None
-    exactness: TechniqueModel.Exactness | None
+    retraining: Retraining | None
+    exactness: Exactness | None
     hardware: list[str]
     saves: list[str]
     implemented: bool = Field(description="Whether there is a reference implementation to run.")
@@ -174,14 +179,14 @@ class Paper(Schema):
 
     key: str
     title: str
-    role: TechniquePublication.Role
+    role: PublicationRole
     url: str
 
 
 class Relation(Named):
     """Another technique and how this one stands to it; our suggestion."""
 
-    kind: TechniqueRelation.Kind
+    kind: RelationKind
     note: str | None
 
 
@@ -229,8 +234,8 @@ class Claim(Schema):
     technique: Named
     publication: Report
     metric: str
-    kind: ClaimModel.Kind
-    qualifier: ClaimModel.Qualifier | None
+    kind: ClaimKind
+    qualifier: Qualifier | None
     value_low: float | None
     value_high: float | None
     unit: str

@@ -7,11 +7,8 @@ from uuid import UUID
 from ninja import Field, Schema
 
 from reproductions.api.paging import Page
+from reproductions.api.schemas.choices import DeviceKind, RunOrigin, RunSize, RunStatus, SubmissionVerdict, VariantRole
 from reproductions.api.schemas.knowledge import Named
-from reproductions.models import Device as DeviceModel
-from reproductions.models import Measurement as MeasurementModel
-from reproductions.models import Run as RunModel
-from reproductions.models import Submission
 
 ACCEPTED = "Whether it counts as evidence; a record from outside does not until a curator accepts it."
 
@@ -23,7 +20,7 @@ class Device(Schema):
     url: str
     page: str
     name: str = Field(description="As it reports itself.")
-    kind: DeviceModel.Kind
+    kind: DeviceKind
     cores: int | None
     memory_bytes: int | None
     measured_runs: int = Field(description="Accepted runs that succeeded, smoke tests left out.")
@@ -49,7 +46,7 @@ class Sent(Schema):
 
     place: str | None
     received: datetime
-    verdict: Submission.Verdict
+    verdict: SubmissionVerdict
     doubts: list[str] = Field(description="What makes the record implausible.")
 
 
@@ -60,9 +57,9 @@ class Run(Schema):
     url: str
     page: str
     technique: Named
-    size: RunModel.Size
-    status: RunModel.Status
-    origin: RunModel.Origin = Field(description="site: run here; published: shipped with the code; uploaded: sent in.")
+    size: RunSize
+    status: RunStatus
+    origin: RunOrigin = Field(description="site: run here; published: shipped with the code; uploaded: sent in.")
     accepted: bool = Field(description=ACCEPTED)
     smoke: bool = Field(description="Size tiny: a smoke test, not a measurement.")
     noisy: bool = Field(description="Kept, but gets no verdict.")
@@ -113,10 +110,10 @@ class Measurement(Schema):
     run_url: str
     accepted: bool = Field(description=ACCEPTED)
     technique: str
-    size: RunModel.Size
+    size: RunSize
     device: str | None
     variant: str
-    role: MeasurementModel.Role
+    role: VariantRole
     sweep: str
     point: str
     point_value: float | None = Field(description="The point as a number, where it is one.")

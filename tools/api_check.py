@@ -1,0 +1,114 @@
+"""Holds the API against its own document with schemathesis: all its checks, all its phases, a bounded number of cases.
+
+    python tools/api_check.py [EXAMPLES] [schemathesis options]
+
+The site runs under gunicorn on a loopback port, with a database of its own in a temporary folder that holds the
+catalogue and the published results. It is asked twice: as a stranger, and with a token that may send records in.
+Exit status: that of the worse of the two.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PYTHON = sys.executable
+STARTING = 60
+MAKING = """
+from django.contrib.auth.models import Group, User
+from reproductions import tokens
+from reproductions.models import Token
+owner = User.objects.create_user("checker")
+owner.groups.add(Group.objects.get(name="owner"))
+token = Token(owner=owner, name="check", scopes=["runs:write"], per_minute=1_000_000)
+print("token", tokens.new(token))
+token.save()
+"""
+
+
+def main(examples: str, more: list[str]) -> int:
+    """Start the site, check it as a stranger and with a token, stop it."""
+    with tempfile.TemporaryDirectory(prefix="atlas-api-") as folder:
+        environment = os.environ | {"ATLAS_VAR": folder, "RUN_REAPER": "0", "LOG_LEVEL": "ERROR"}
+        for command in ("migrate -v0", "load_catalogue", "ingest_results"):
+            manage(environment, *command.split())
+        token = token_of(environment)
+        port = free_port()
+        site = start(environment, port)
+        try:
+            base = f"http://127.0.0.1:{port}"
+            wait(f"{base}/api/v1/")
+            found = [check(base, examples, folder, "as a stranger", more)]
+            if token:
+                found.append(
+                    check(base, examples, folder, "with a token", [*more, "-H", f"Authorization: Bearer {token}"])
+                )
+        finally:
+            site.send_signal(signal.SIGTERM)
+            site.wait(timeout=30)
+    return max(found)
+
+
+def manage(environment: dict[str, str], *words: str) -> str:
+    """What a command of manage.py prints."""
+    command = [PYTHON, str(ROOT / "manage.py"), *words]
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+
+
+def token_of(environment: dict[str, str]) -> str:
+    """A token that may send records in."""
+    said = manage(environment, "shell", "-c", MAKING)
+    return next(line.removeprefix("token ") for line in said.splitlines() if line.startswith("token "))
+
+
+def start(environment: dict[str, str], port: int) -> "subprocess.Popen[bytes]":
+    """The site under gunicorn."""
+    words = ["config.wsgi:application", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--log-level", "error"]
+    return subprocess.Popen([str(BIN / "gunicorn"), *words], env=environment, cwd=ROOT)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait(address: str) -> None:
+    """Until the site answers; raises ``TimeoutError`` where it does not."""
+    end = time.monotonic() + STARTING
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310 - the loopback
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise TimeoutError(f"{address} does not answer")
+
+
+def check(base: str, examples: str, folder: str, who: str, more: list[str]) -> int:
+    """Run schemathesis once, and print its figures in one line."""
+    report = Path(folder) / f"{secrets.token_hex(4)}.json"
+    command = [
+        str(BIN / "schemathesis"), "run", f"{base}/api/v1/openapi.json", "--checks", "all", "--mode", "all",
+        "--max-examples", examples, "--continue-on-failure", "--report", "json", "--report-json-path", str(report),
+        "--warnings", "off", "--no-color", *more,
+    ]  # fmt: skip
+    print(f"== {who}", flush=True)
+    status = subprocess.run(command, cwd=folder, check=False).returncode
+    if report.exists():
+        print(f"{who}: {json.dumps(json.loads(report.read_text(encoding='utf-8')).get('summary', {}))}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "50", sys.argv[2:]))
