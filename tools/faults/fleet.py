@@ -1,0 +1,160 @@
+"""The workers of a campaign: `manage.py work` as separate processes, watched, and started again when they end."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faults.processes import dies_with_parent
+from faults.site import GRACE, LEASE, MEMORY_BYTES, ROOT, SCALE, Site
+
+# Time for a worker that was told to leave: its grace, the end of a run's tree, a database that is away, and a margin.
+LEAVE_SECONDS = GRACE + 8.0 + 4 * LEASE + 5.0
+
+
+@dataclass
+class Member:
+    """One place in the fleet, held by one process after the other."""
+
+    name: str
+    machine: str
+    queues: str
+    environment: dict[str, str]
+    process: "subprocess.Popen[bytes] | None" = None
+    due: float = 0.0
+    told: float = 0.0
+    starts: int = 0
+
+
+@dataclass
+class Fleet:
+    """All places, and when which process was last fit to work."""
+
+    site: Site
+    chance: random.Random
+    members: list[Member] = field(default_factory=list)
+    gone: dict[int, float] = field(default_factory=dict)  # process → since when it is dead or stopped
+    expected: set[int] = field(default_factory=set)  # processes whose end we brought about
+    stuck: list[str] = field(default_factory=list)
+    surprises: list[str] = field(default_factory=list)
+    closing: bool = False
+
+    def add(self, machine: str, queues: str, count: int = 1, scale: float = SCALE, **environment: str) -> None:
+        """Add ``count`` workers of a machine; more than one race for its only device."""
+        for number in range(1, count + 1):
+            name = f"{machine}-{number}"
+            full = self.site.environment(name, RUN_LIMITS_SCALE=str(scale), **environment) | {"ATLAS_MACHINE": machine}
+            self.members.append(Member(name, machine, queues, full))
+
+    @property
+    def machines(self) -> list[str]:
+        """Each machine once."""
+        return sorted({member.machine for member in self.members})
+
+    @property
+    def restarts(self) -> int:
+        """How many processes were started beyond the first of each place."""
+        return sum(max(0, member.starts - 1) for member in self.members)
+
+    def tick(self, now: float) -> None:
+        """Note who has ended, and start who is due."""
+        for member in self.members:
+            if member.process is not None and member.process.poll() is not None:
+                self.ended(member, now)
+            elif member.process is not None and member.told and now - member.told > LEAVE_SECONDS:
+                self.stuck.append(f"{member.name} ({member.process.pid})")
+                self.kill(member.process.pid, now)
+                member.told = 0.0
+            if member.process is None and now >= member.due and not self.closing:
+                self.start(member)
+
+    def start(self, member: Member) -> None:
+        """Start the process of a place."""
+        log = (self.site.folder / "logs" / member.name).open("ab")
+        command = [sys.executable, "manage.py", "work", "--queues", member.queues]
+        with log:
+            member.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=member.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=dies_with_parent,
+            )
+        member.starts += 1
+        member.told = 0.0
+
+    def ended(self, member: Member, now: float) -> None:
+        """A process of the fleet has ended."""
+        assert member.process is not None
+        pid, status = member.process.pid, member.process.returncode
+        self.gone.setdefault(pid, now)
+        if pid not in self.expected:
+            self.surprises.append(f"worker {member.name} ({pid}) ended by itself with status {status}")
+        elif member.told and status != 0:
+            self.surprises.append(f"worker {member.name} ({pid}) was told to leave and ended with status {status}")
+        member.process, member.due = None, now + self.chance.uniform(0.1, 1.0)
+
+    def member_of(self, pid: int | None) -> Member | None:
+        """The place that a process holds."""
+        return next((m for m in self.members if m.process is not None and m.process.pid == pid), None)
+
+    def kill(self, pid: int, now: float) -> None:
+        """SIGKILL a worker."""
+        self.expected.add(pid)
+        os.kill(pid, signal.SIGKILL)
+        self.gone[pid] = now
+
+    def tell(self, pid: int, now: float) -> None:
+        """SIGTERM a worker."""
+        self.expected.add(pid)
+        os.kill(pid, signal.SIGTERM)
+        member = self.member_of(pid)
+        if member is not None and not member.told:
+            member.told = now
+
+    def stop(self, pid: int, now: float) -> None:
+        """SIGSTOP a worker."""
+        os.kill(pid, signal.SIGSTOP)
+        self.gone[pid] = now
+
+    def resume(self, pid: int) -> None:
+        """SIGCONT a worker that may have been killed meanwhile."""
+        if self.member_of(pid) is not None:
+            os.kill(pid, signal.SIGCONT)
+            self.gone.pop(pid, None)
+
+    def close(self, now: float) -> None:
+        """Tell everybody to leave."""
+        self.closing = True
+        for member in self.members:
+            if member.process is not None and member.process.poll() is None:
+                self.tell(member.process.pid, now)
+
+
+def staffed(site: Site, chance: random.Random) -> Fleet:
+    """The fleet: two machines where two race, some with one worker, one with a small disk, two for the real harness."""
+    fleet = Fleet(site, chance)
+    memory = {"RUN_MEMORY_BYTES": str(MEMORY_BYTES)}
+    fleet.add("ant", "cpu", 2, **memory)
+    fleet.add("bee", "cpu", 2, **memory)
+    for machine in ("cat", "dog", "elk", "fox"):
+        fleet.add(machine, "cpu", **memory)
+    disk = {"TMPDIR": str(site.disk)} if site.disk_mounted else {}
+    fleet.add("fly", "disk", **memory, **disk)
+    fleet.add("gnu", "real", scale=1.0)
+    fleet.add("hen", "real", scale=1.0)
+    return fleet
+
+
+def log_tails(folder: Path, characters: int = 1500) -> str:
+    """The ends of the workers' logs, for whoever looks for a reason."""
+    return "\n".join(
+        f"-- {path.name}\n{path.read_text(encoding='utf-8', errors='replace')[-characters:]}"
+        for path in sorted(folder.iterdir())
+    )
