@@ -134,7 +134,7 @@ def of_house(seen: Overview) -> Iterator[Trouble]:
             "The disk with the site’s own folder is nearly full.", "Move old backups away, or give it more room."
         )
     if seen.backup is None:
-        yield Trouble("No backup was made from this machine yet.", "make backup, or enable the nightly timer.")
+        yield Trouble("No backup was made from this machine yet.", "Run make backup, or enable the nightly timer.")
     elif timezone.now() - seen.backup.at > BACKUP_IS_OLD:
         age = duration((timezone.now() - seen.backup.at).total_seconds())
         yield Trouble(f"The last backup is {age} old.", "Look why the nightly one did not come about.")
