@@ -1,9 +1,12 @@
 """Pages of runs and devices: what they show, who may press what, and how often they ask the database."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django_tasks import default_task_backend
 
 from reproductions.models import Run
@@ -159,3 +162,122 @@ def test_queries_are_pinned_and_do_not_grow(client, django_assert_num_queries, n
     address = reverse(name, args=[argument] if argument else [])
     with django_assert_num_queries(QUERIES[name]):
         assert client.get(address).status_code == 200
+
+
+GONE = {"at": "2026-01-31T12:03:07+00:00", "what": "The worker secret-host:7 was not heard of for 30 s: it is gone."}
+
+
+def text_of(client, run) -> str:
+    answer = client.get(run.get_absolute_url())
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("group", ["stranger", "reader", "screener", "curator", "runner", "owner"])
+def test_only_runners_and_owners_may_run_again(client, technique, group):
+    sign_in(client, group)
+    first = factories.run(technique, status="failed", size="tiny", queue="nightly", seed=11, parameters={"budget_s": 5})
+    assert ("Run again" in text_of(client, first)) is (group in {"runner", "owner"})
+    answer = client.post(reverse("run-again", args=[first.run_id]))
+    if group not in {"runner", "owner"}:
+        assert answer.status_code == (302 if group == "stranger" else 403)
+        assert not Run.objects.exclude(pk=first.pk).exists()
+        return
+    second = Run.objects.exclude(pk=first.pk).get()
+    assert answer.url == second.get_absolute_url()
+    assert (second.size, second.queue, second.seed, second.parameters) == ("tiny", "nightly", 11, {"budget_s": 5})
+    assert f'It repeats <a href="{first.get_absolute_url()}">' in text_of(client, second)
+    assert f'<a href="{second.get_absolute_url()}">' in text_of(client, first)
+
+
+def test_a_run_that_has_not_ended_is_not_run_again(client, technique):
+    sign_in(client, "runner")
+    run = factories.run(technique, status="timing")
+    assert "Run again" not in text_of(client, run)
+    answer = client.post(reverse("run-again", args=[run.run_id]), follow=True)
+    assert "has not ended yet" in answer.content.decode()
+    assert Run.objects.count() == 1
+    assert client.get(reverse("run-again", args=[run.run_id])).status_code == 405
+
+
+def test_the_queue_is_chosen_and_a_wrong_one_is_refused(client, technique):
+    sign_in(client, "runner")
+    address = reverse("technique-run", args=[technique.slug])
+    client.post(address, {"size": "tiny", "queue": "gpu-h200"})
+    assert Run.objects.get().queue == "gpu-h200"
+    for wrong in ("no such name", "x" * 4000, "\0", "<b>"):
+        answer = client.post(address, {"size": "tiny", "queue": wrong})
+        assert answer.url == f"{technique.get_absolute_url()}#run"
+    assert Run.objects.count() == 1
+
+
+def test_a_run_at_work_says_phase_limit_worker_and_attempt(client, technique):
+    worker = factories.worker(machine="secret-host", state="busy", device=factories.device(name="A Processor"))
+    run = factories.run(technique, size="tiny", status="checking", phase="check", taken_by=worker, slot=worker.slot,
+                        phase_since=timezone.now() - timedelta(seconds=12), attempts=2, incidents=[GONE],
+                        worker=str(worker))  # fmt: skip
+    page = text_of(client, run)
+    assert "Checking, 12 s of at most 150 s" in page or "Checking, 13 s of at most 150 s" in page
+    assert "Taken by a worker on A Processor, <b>attempt 2 of 3</b>" in page
+    assert "2026-01-31 12:03:07" in page
+    assert "was not heard of for 30 s: it is gone. The run went back into the queue." in page
+    assert "secret-host" not in page
+    sign_in(client, "reader")
+    page = text_of(client, run)
+    assert f"Taken by {worker}" in page
+    assert "The worker secret-host:7 was not heard of" in page
+
+
+def test_a_run_whose_worker_is_silent_is_not_said_to_be_running(client, technique):
+    worker = factories.worker(state="busy", beat_at=timezone.now() - timedelta(seconds=3600))
+    run = factories.run(technique, status="timing", phase="timing", phase_since=timezone.now(), taken_by=worker)
+    for page in (text_of(client, run), client.get(reverse("runs")).content.decode()):
+        assert "Its worker has not been heard of for 60 min" in page
+        assert "not heard of</span>" in page
+        assert "of at most" not in page
+    assert "It is put back into the queue" in text_of(client, run)
+
+
+def test_a_run_that_nobody_can_take_says_what_would(client, technique):
+    run = factories.run(technique, status="queued", size="gpu", queue="gpu", needs={"gpu": True, "memory_gib": 40.0})
+    assert "No worker lives now" in text_of(client, run)
+    factories.worker(machine="a", device=factories.device(name="A Processor"), memory_bytes=2**36)
+    page = text_of(client, run)
+    assert "No worker can take this." in page
+    assert "<b>A worker on A Processor</b>: it has no GPU." in page
+    assert "a worker that serves the queue gpu, has a GPU and has 40 GiB of memory" in page
+    assert "python manage.py work --queues gpu" in page
+
+
+def test_a_run_that_ended_by_its_last_incident_does_not_say_it_went_back(client, technique):
+    last = f"It was tried 3 times. {GONE['what']}"
+    page = text_of(client, factories.run(technique, status="lost", attempts=3, incidents=[GONE, GONE], error=last))
+    assert page.count("The run went back into the queue.") == 1
+    assert page.count("The run ended lost.") == 1
+
+
+@pytest.mark.parametrize("incidents", [[{}], ["text"], [{"at": 5, "what": None}], [{"at": "yesterday", "what": "x"}]])
+def test_odd_incidents_break_no_page(client, technique, incidents):
+    text_of(client, factories.run(technique, status="queued", incidents=incidents, attempts=1))
+
+
+def test_the_list_tells_what_comes_from_outside_apart(client, technique):
+    factories.run(technique)
+    factories.run(technique, origin="uploaded", accepted=True)
+    factories.run(technique, origin="uploaded", accepted=False)
+    facets = {one["name"]: one["options"] for one in client.get(reverse("runs")).context["facets"]}
+    assert {(one["label"], one["count"]) for one in facets["source"]} == {
+        ("run by this site", 1), ("from outside, accepted", 1), ("from outside, awaiting", 1),
+    }  # fmt: skip
+    page = client.get(reverse("runs") + "?source=awaiting")
+    assert [run.accepted for run in page.context["page"].object_list] == [False]
+
+
+def test_the_list_is_narrowed_by_queue_and_shows_phases(client, technique):
+    worker = factories.worker(state="busy")
+    factories.run(technique, status="checking", phase="compile", phase_since=timezone.now(), queue="gpu-h200",
+                  taken_by=worker)  # fmt: skip
+    factories.run(technique, status="queued", queue="cpu")
+    page = client.get(reverse("runs") + "?queue=gpu-h200")
+    assert [run.queue for run in page.context["page"].object_list] == ["gpu-h200"]
+    assert "compiling</span>" in page.content.decode()
