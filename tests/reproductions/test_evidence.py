@@ -1,6 +1,7 @@
 """A record from outside counts nowhere before a curator accepts it, and everywhere after."""
 
 import json
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -34,9 +35,9 @@ def run() -> Run:
 
 def counted(run: Run) -> dict[str, bool]:
     """For each place that shows evidence, whether this run is in it."""
-    technique = judgements.with_newest(Technique.objects.all()).get()
+    technique: Any = judgements.with_newest(Technique.objects.all()).get()
     claim = Claim.objects.get()
-    device = runs_reading.devices().get(slug="a-processor")
+    device: Any = runs_reading.devices().get(slug="a-processor")
     page = Client().get(technique.get_absolute_url()).content.decode()
     return {
         "home": run in home.newest_runs(),

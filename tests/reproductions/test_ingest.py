@@ -5,7 +5,11 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import strategies as st
 
+from reproductions import ingest as door
+from reproductions import reading
 from reproductions.ingest import BrokenRecord, ingest
 from reproductions.models import Device, Measurement, Run
 from tests import factories
@@ -106,6 +110,54 @@ def test_what_is_no_record_is_refused_with_words(data, words):
     with pytest.raises(BrokenRecord, match=words.replace("$", r"\$")):
         ingest(data, origin=ORIGIN)
     assert nothing_stored()
+
+
+def test_many_are_stored_but_for_the_broken_ones_which_are_named(tmp_path):
+    good, taken = [sound() for _ in range(120)], sound()
+    put(taken)
+    (tmp_path / "file.json").write_text(json.dumps(sound(size="enormous")), encoding="utf-8")
+    bodies = [json.dumps(one).encode() for one in (*good, good[0], taken, taken | {"seed": 8}, sound(technique="no"))]
+    harvest = door.ingest_many([*bodies, b"{", tmp_path / "file.json"], origin=ORIGIN)
+    assert (harvest.new, harvest.known) == (120, 2)
+    assert [str(fault).split(": $")[0] for fault in harvest.broken] == [
+        "record 125",
+        str(tmp_path / "file.json"),
+        "record 123",
+        "record 124",
+    ]
+    assert Run.objects.count() == 121
+    assert Measurement.objects.count() == 2 * 121
+    assert Run.objects.get(run_id=good[60]["run_id"]).record == good[60]
+
+
+def test_a_claimed_run_is_filled_by_its_holder_alone(technique):
+    claim, made = uuid4(), sound()
+    run = factories.run(technique, status="storing", run_id=made["run_id"], claim=claim, slot="a", log="kept")
+    for wrong in (uuid4(), None):
+        if wrong is None:
+            Run.objects.filter(pk=run.pk).update(status="queued")
+        with pytest.raises(door.NotYours):
+            ingest(json.dumps(made).encode(), origin="site", claim=wrong or claim)
+        assert not Measurement.objects.exists()
+    Run.objects.filter(pk=run.pk).update(status="storing")
+    assert ingest(json.dumps(made).encode(), origin="site", claim=claim).status == "succeeded"
+    run = Run.objects.get()
+    assert (run.log, run.record, run.accepted) == ("kept", made, True)
+
+
+def test_a_record_is_known_again_though_its_digest_was_taken_in_another_way():
+    made = sound()
+    Run.objects.filter(pk=put(made).pk).update(record_digest="of another day")
+    put(made)
+    with pytest.raises(BrokenRecord, match="run_id"):
+        put(made | {"seed": 8})
+
+
+@given(st.text(alphabet='{}[]":,01.-eE+ \\nutrafls\t', max_size=40))
+def test_the_quick_parser_takes_nothing_that_the_strict_one_refuses(text):
+    quick = reading.quickly(text.encode())
+    if quick is not None:
+        assert reading.strictly(text.encode()) == quick[0]
 
 
 def test_a_folder_is_ingested_but_for_its_broken_file_which_is_named(tmp_path, capsys):

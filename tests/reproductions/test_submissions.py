@@ -36,7 +36,9 @@ def sent(**changes) -> bytes:
 @pytest.fixture
 def submission() -> Submission:
     factories.technique(slug="bytetransformer")
-    return submissions.take_in(sent(), token(place="A Laboratory")).submission
+    taken = submissions.take_in(sent(), token(place="A Laboratory"))
+    assert taken.submission is not None
+    return taken.submission
 
 
 def decide(client: Client, submission: Submission, **said):
