@@ -72,11 +72,13 @@ def sweep(
 def history(series: Sequence[Mapping[str, Any]], *, y_title: str, ratio: bool) -> dict[str, Any]:
     """How a figure moved: points with their 95 % interval over time, a series for each device, steps as upright lines.
 
-    ``series`` holds name, x (times as text), y, low, high, ``links`` (an address of the site for each point, followed on
-    a click) and ``steps``: pairs of a time and what to say of it.
+    ``series`` holds name, x (times as text), y, low, high, ``links`` (an address of the site for each point, which a
+    click follows) and ``steps``: pairs of a time and what to say of it.
     """
     drawn = [_past(one, number) for number, one in enumerate(series)]
     marked = [(at, text) for one in series for at, text in one["steps"]]
+    times = sorted(x for one in series for x in one["x"])
+    middle = times[len(times) // 2] if times else ""
     return {
         "data": drawn,
         "layout": {
@@ -85,7 +87,7 @@ def history(series: Sequence[Mapping[str, Any]], *, y_title: str, ratio: bool) -
             "xaxis": {"title": {"text": "time of the record, UTC"}, "type": "date", "zeroline": False},
             "yaxis": _values(y_title, _seen(series, hidden=False), [] if ratio else None),
             "shapes": [*(_upright(at) for at, _ in marked), *([_level(1)] if ratio else [])],
-            "annotations": [_said(at, text, number) for number, (at, text) in enumerate(marked)],
+            "annotations": [_said(at, text, number, at > middle) for number, (at, text) in enumerate(marked)],
         },
     }
 
@@ -111,10 +113,11 @@ def _upright(at: str) -> dict[str, Any]:
     return {**up, "line": {"color": "var(--ink-2)", "width": 1.5, "dash": "dot"}}
 
 
-def _said(at: str, text: str, number: int) -> dict[str, Any]:
-    """What is said of a step, at the upper end of its line; neighbours stand on two rows."""
-    place = {"x": at, "yref": "y domain", "y": 1 - 0.07 * (number % 3), "xanchor": "left", "yanchor": "top"}
-    return {**place, "text": _plain(text), "showarrow": False, "font": {"color": "var(--ink)"}}
+def _said(at: str, text: str, number: int, late: bool) -> dict[str, Any]:
+    """What is said of a step, at the upper end of its line; neighbours stand on rows of their own."""
+    place = {"x": at, "yref": "y domain", "y": 1 - 0.07 * (number % 3), "xanchor": "right" if late else "left"}
+    look = {"showarrow": False, "font": {"color": "var(--ink)"}, "bgcolor": "var(--paper)"}
+    return {**place, **look, "yanchor": "top", "text": _plain(text)}
 
 
 def _values(title: str, seen: Sequence[float], ratio: Sequence[float] | None) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def drawn(metric: str, every: Sequence[Looked]) -> dict[str, Any]:
     words = wording.metric_words(metric)
     better = f"{first.better} is better" if first.better else ""
     figure = charts.history(
-        [line(one, divisor) for one in looked],
+        [line(one, divisor, alone=len(looked) == 1) for one in looked],
         y_title=", ".join(part for part in (words, unit, better) if part),
         ratio=metric == SPEEDUP,
     )
@@ -78,8 +78,9 @@ def drawn(metric: str, every: Sequence[Looked]) -> dict[str, Any]:
     return {"name": f"history-{metric.replace('_', '-')}", "heading": heading, "figure": figure}
 
 
-def line(one: Looked, divisor: float) -> dict[str, Any]:
-    """One series as a chart takes it."""
+def line(one: Looked, divisor: float, alone: bool) -> dict[str, Any]:
+    """One series as a chart takes it; ``alone`` needs no name beside its steps."""
+    whose = "" if alone else f"{one.series.device}: "
 
     def scaled(name: str) -> list[float | None]:
         values = (getattr(figure, name) for _, figure in one.points)
@@ -92,9 +93,7 @@ def line(one: Looked, divisor: float) -> dict[str, Any]:
         "low": scaled("low"),
         "high": scaled("high"),
         "links": [reverse("run", args=[run.run_id]) for run, _ in one.points],
-        "steps": [
-            (moment(step.after), f"{one.series.device}: {wording.factor(step.factor)}") for step in one.steps or ()
-        ],
+        "steps": [(moment(step.after), whose + wording.factor(step.factor)) for step in one.steps or ()],
     }
 
 

@@ -120,7 +120,8 @@ def left_out_words(cases: Mapping[str, Sequence[str]]) -> str:
 def counted(technique: Technique, device: str) -> list[Series]:
     """The series, those measured last first; of one device alone where it is named. One query."""
     place = Window(RowNumber(), [F("device"), F("size")], [F("finished_at").desc(nulls_last=True), F("pk").desc()])
-    runs = Run.objects.filter(EVIDENCE, technique=technique, **({"device__slug": device} if device else {}))
+    ended = Run.objects.filter(EVIDENCE, technique=technique, finished_at__isnull=False)
+    runs = ended.filter(device__slug=device) if device else ended
     found = runs.annotate(place=place).filter(place__lte=MOST_RUNS).order_by("-finished_at", "-pk")
     groups: dict[tuple[str | None, str], list[Recorded]] = {}
     for values in found.values_list(*COLUMNS):
@@ -197,8 +198,8 @@ class Figure(NamedTuple):
         return wording.interval(self.low, self.high, self.unit)
 
 
-def figures(shown: Iterable[Series], case: Case) -> dict[str, dict[int, Figure]]:
-    """The figures of a case by metric and run. One query."""
+def figures(shown: Sequence[Series], case: Case) -> dict[str, dict[int, Figure]]:
+    """The figures of a case by metric and run; only those in the unit of the newest one. One query."""
     rows = Measurement.objects.filter(
         run__in=[run.pk for one in shown for run in one.runs], metric__in=HEADLINES, process__isnull=True,
         role=Measurement.Role.METHOD, variant=case.variant, sweep=case.sweep, point=case.point, simulated=False,
@@ -207,7 +208,15 @@ def figures(shown: Iterable[Series], case: Case) -> dict[str, dict[int, Figure]]
     columns = ("run_id", "metric", "median", "ci_low", "ci_high", "n", "unit", "better")
     for run, metric, *values in rows.order_by("run_id", "position").values_list(*columns):
         found.setdefault(metric, {}).setdefault(run, Figure(*values))
-    return {metric: found[metric] for metric in HEADLINES if metric in found}
+    newest_first = sorted((run for one in shown for run in one.runs), key=lambda run: str(run.finished), reverse=True)
+    order = [run.pk for run in newest_first]
+    return {metric: alike(found[metric], order) for metric in HEADLINES if metric in found}
+
+
+def alike(values: Mapping[int, Figure], order: Iterable[int]) -> dict[int, Figure]:
+    """The figures that are in the unit and direction of the first one: others are not the same quantity."""
+    first = next(values[run] for run in order if run in values)
+    return {run: one for run, one in values.items() if (one.unit, one.better) == (first.unit, first.better)}
 
 
 def means(shown: Sequence[Series], newest: Mapping[int, Sequence[Measurement]]) -> list[Means]:
