@@ -147,7 +147,7 @@ def altered(path: Path, **changes: Any) -> Path:
     target = path.with_name("altered.tar.gz")
     with tarfile.open(path) as old, tarfile.open(target, "w:gz") as new:
         for member in old:
-            body = old.extractfile(member).read()
+            body = (old.extractfile(member) or io.BytesIO()).read()
             if member.name == archive.MANIFEST:
                 body = json.dumps(json.loads(body) | changes).encode()
                 member.size = len(body)
