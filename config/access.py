@@ -25,7 +25,7 @@ class AccessLog:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer, with the request's name in everything that is logged meanwhile and in the response's header."""
         started = time.perf_counter()
-        name = name_of(request)
+        name = request.log_name = name_of(request)  # type: ignore[attr-defined]
         with logs.bound(request=name):
             response = self.get_response(request)
             response.headers[HEADER] = name

@@ -67,7 +67,9 @@ class Context(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Remember it at once: a formatter may run later."""
-        record.context = context() | getattr(record, "fields", {})
+        # Django tells of a refusal when the request is over, and hands the request itself along.
+        late = getattr(getattr(record, "request", None), "log_name", None)
+        record.context = ({"request": late} if late else {}) | context() | getattr(record, "fields", {})
         return True
 
 

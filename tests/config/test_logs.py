@@ -171,3 +171,12 @@ def test_a_user_is_told_by_number(access: Heard, client: Client) -> None:
 def test_a_stranger_who_finds_nothing_is_told_too(access: Heard, client: Client) -> None:
     client.get("/nowhere/")
     assert (access.told[-1]["status"], access.told[-1]["user"]) == (404, None)
+
+
+@pytest.mark.django_db
+def test_a_refusal_that_django_tells_of_has_the_name_too(heard: Heard, client: Client) -> None:
+    logger = logging.getLogger("django.request")
+    logger.addHandler(heard.logger.handlers[0])
+    response = client.post("/nowhere/")
+    logger.removeHandler(heard.logger.handlers[0])
+    assert (heard.told[0]["message"], heard.told[0]["request"]) == ("Not Found: /nowhere/", response["X-Request-ID"])
