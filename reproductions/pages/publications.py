@@ -7,6 +7,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from reproductions.queries import listed_publications as listed
 from reproductions.queries import publications as reading
 from review import apa, charts, csl, exports, ris
 from review.models import Publication
@@ -17,7 +18,7 @@ PAGE_LENGTH = 100
 
 def index(request: HttpRequest) -> HttpResponse:
     """Every publication, newest first, searched and narrowed by membership, class and year."""
-    listing = reading.listing(request.GET)
+    listing = listed.listing(request.GET)
     page = Paginator(listing.rows, PAGE_LENGTH).get_page(request.GET.get("page"))
     context = {
         "listing": listing,
@@ -45,7 +46,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
 
 def as_bibtex(request: HttpRequest) -> StreamingHttpResponse:
     """The selection as a BibTeX file; without a selection, all of it."""
-    rows = reading.streamed(reading.listing(request.GET).rows)
+    rows = reading.streamed(listed.listing(request.GET).rows)
     return _file(exports.bibtex(rows), "application/x-bibtex", "publications.bib")
 
 
@@ -58,13 +59,13 @@ def one_as_bibtex(request: HttpRequest, slug: str) -> StreamingHttpResponse:
 
 def as_ris(request: HttpRequest) -> StreamingHttpResponse:
     """The selection as RIS."""
-    rows = reading.streamed(reading.listing(request.GET).rows)
+    rows = reading.streamed(listed.listing(request.GET).rows)
     return _file(ris.pieces(rows), "application/x-research-info-systems", "publications.ris")
 
 
 def as_csl(request: HttpRequest) -> StreamingHttpResponse:
     """The selection as CSL-JSON."""
-    rows = reading.streamed(reading.listing(request.GET).rows)
+    rows = reading.streamed(listed.listing(request.GET).rows)
     return _file(csl.pieces(rows), "application/vnd.citationstyles.csl+json", "publications.csl.json")
 
 
@@ -102,7 +103,7 @@ def as_json(request: HttpRequest) -> StreamingHttpResponse:
 
 
 def _facts(request: HttpRequest) -> Iterator[dict[str, Any]]:
-    rows = reading.streamed(reading.listing(request.GET).rows)
+    rows = reading.streamed(listed.listing(request.GET).rows)
     return (exports.facts(row) | reading.knowledge(row) for row in rows)
 
 

@@ -63,10 +63,12 @@ def narrow(rows: Iterable[Any], axes: Sequence[Axis], picked: Chosen, besides: s
     return [row for row in rows if all(picked[axis.name] & set(axis.values(row)) for axis in active)]
 
 
-def facets(rows: Sequence[Any], axes: Sequence[Axis], picked: Chosen) -> list[Facet]:
+def facets(
+    rows: Sequence[Any], axes: Sequence[Axis], picked: Chosen, weight: Callable[[Any], int] = lambda row: 1
+) -> list[Facet]:
     """The form: each count says how many rows the box would leave, given what is chosen on the other axes.
 
-    A box that no row has is left out, unless it is ticked.
+    A box that no row has is left out, unless it is ticked. A row may stand for as many as its ``weight``.
     """
     found = []
     for axis in axes:
@@ -74,7 +76,7 @@ def facets(rows: Sequence[Any], axes: Sequence[Axis], picked: Chosen) -> list[Fa
         counts: dict[str, int] = {}
         for row in left:
             for value in set(axis.values(row)):
-                counts[value] = counts.get(value, 0) + 1
+                counts[value] = counts.get(value, 0) + weight(row)
         present = {value for row in rows for value in axis.values(row)}
         options = [
             Option(c.value, c.label, c.mark, c.hue, counts.get(c.value, 0), c.value in picked[axis.name])

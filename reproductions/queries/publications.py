@@ -1,22 +1,16 @@
 """What the pages and exports of publications read."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
-from urllib.parse import urlencode
 
-from django.db.models import F, OuterRef, Prefetch, QuerySet, Subquery
-from django.http import QueryDict
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
-from reproductions.queries.facets import Axis, Choice, Chosen, Facet, chosen, facets, narrow
 from review import lastchange
 from review.models import Likeness, Membership, Publication
-from review.search import PUBLICATIONS
-from review.search_terms import LONGEST, terms
-from techniques.models import Claim, TechniqueClass, TechniquePublication
+from techniques.models import Claim, TechniquePublication
 
 CHUNK = 200
 KNOWLEDGE = ("classes", "techniques")
@@ -34,112 +28,17 @@ ROLES = Prefetch(
 )
 
 
-@dataclass(frozen=True)
-class Row:
-    """A publication as the facets see it; ``year`` and ``status`` are empty where there is none."""
-
-    pk: int
-    year: str
-    status: str
-    classes: frozenset[str]
+def described(keys: Sequence[int]) -> list[Publication]:
+    """These publications in their order, with ``roles`` in techniques and membership ``of_the_review``."""
+    known = Publication.objects.prefetch_related(OF_THE_REVIEW, ROLES).in_bulk(list(keys))
+    return [known[key] for key in keys if key in known]
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The publications that hold the words of ``text``, and those of them that an address chose by facet."""
-
-    text: str
-    found: Sequence[Row]
-    classes: Sequence[TechniqueClass]
-    axes: Sequence[Axis]
-    picked: Chosen
-
-    @cached_property
-    def rows(self) -> list[Row]:
-        """What was chosen, newest first."""
-        return narrow(self.found, self.axes, self.picked)
-
-    @property
-    def facets(self) -> list[Facet]:
-        """The form beside the list."""
-        return facets(self.found, self.axes, self.picked)
-
-    @property
-    def choices(self) -> list[tuple[str, str]]:
-        """The ticked boxes as pairs of name and value."""
-        return [(axis.name, value) for axis in self.axes for value in sorted(self.picked[axis.name])]
-
-    @property
-    def query(self) -> str:
-        """The listing as the query of an address, empty or with its question mark."""
-        pairs = ([("q", self.text)] if self.text else []) + self.choices
-        return f"?{urlencode(pairs)}" if pairs else ""
-
-    @property
-    def by_status(self) -> Counter[str]:
-        """How many of each membership."""
-        return Counter(row.status for row in self.rows)
-
-    @cached_property
-    def by_year(self) -> Counter[str]:
-        """How many of each year, newest first, those without a year left out."""
-        return Counter(row.year for row in self.rows if row.year)
-
-    @property
-    def series(self) -> list[tuple[str, str, Counter[int]]]:
-        """Name, slug and publications by year of each class; one about two classes counts in both."""
-        return [
-            (one.name, one.slug, Counter(int(row.year) for row in self.rows if row.year and one.slug in row.classes))
-            for one in self.classes
-        ]
-
-    @property
-    def years(self) -> list[tuple[str, list[int], int]]:
-        """Year, count in each class, and all: the rows of the chart's table."""
-        series = self.series
-        return [(year, [by[int(year)] for _, _, by in series], total) for year, total in self.by_year.items()]
-
-
-def listing(asked: QueryDict) -> Listing:
-    """The listing of an address: ``q``, and ``membership``, ``class`` and ``year``, each repeatable.
-
-    Whatever makes no sense is left out, so that any address is a page.
-    """
-    text = asked.get("q", "").replace("\0", "").strip()[:LONGEST]
-    publications = PUBLICATIONS.matching(terms(text)) if text else Publication.objects.all()
-    members = Membership.objects.filter(review__published=True).order_by()
-    status = dict(members.values_list("publication_id", "status"))
-    about = defaultdict(set)
-    roles = TechniquePublication.objects.order_by()
-    for publication, slug in roles.values_list("publication_id", "technique__technique_class__slug"):
-        about[publication].add(slug)
-    ordered = publications.order_by(F("year").desc(nulls_last=True), "title", "pk").values_list("pk", "year")
-    rows = [Row(pk, str(year or ""), status.get(pk, ""), frozenset(about[pk])) for pk, year in ordered]
-    classes = list(TechniqueClass.objects.all())
-    axes = _axes(rows, classes)
-    return Listing(text, rows, classes, axes, chosen(axes, asked))
-
-
-def _axes(rows: Iterable[Row], classes: Iterable[TechniqueClass]) -> list[Axis]:
-    status = [Choice(value, value, mark=value) for value in Membership.Status.values]
-    years = [Choice(year, year) for year in dict.fromkeys(row.year for row in rows if row.year)]
-    return [
-        Axis("membership", "Membership", status, lambda row: [row.status]),
-        Axis("class", "Class", [Choice(one.slug, one.name, hue=one.slug) for one in classes], lambda row: row.classes),
-        Axis("year", "Year", years, lambda row: [row.year]),
-    ]
-
-
-def described(rows: Sequence[Row]) -> list[Publication]:
-    """The publications of ``rows`` in their order, with ``roles`` in techniques and membership ``of_the_review``."""
-    known = Publication.objects.prefetch_related(OF_THE_REVIEW, ROLES).in_bulk([row.pk for row in rows])
-    return [known[row.pk] for row in rows if row.pk in known]
-
-
-def streamed(rows: Sequence[Row]) -> Iterator[Publication]:
+def streamed(keys: Iterable[int]) -> Iterator[Publication]:
     """The same, a chunk at a time."""
-    for start in range(0, len(rows), CHUNK):
-        yield from described(rows[start : start + CHUNK])
+    left = iter(keys)
+    while chunk := list(islice(left, CHUNK)):
+        yield from described(chunk)
 
 
 def knowledge(publication: Publication) -> dict[str, list[str]]:

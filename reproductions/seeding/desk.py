@@ -21,15 +21,16 @@ def desk(entries: int, publications: Sequence[int], users: Sequence[User], draw:
         file_name=f"{PREFIX}hits.bib", format="bibtex", file=f"imports/{PREFIX}hits.bib", state="applied",
         done=entries, total=entries, created_by=users[0], applied_by=users[0], applied_at=bulk.MADE,
     )  # fmt: skip
+    # Read before: while rows are sent, the connection answers nothing else.
+    keys = list(Publication.objects.filter(pk__in=publications[:1000]).order_by("pk").values_list("key", flat=True))
     names = ("position", "line", "key", "entry_type", "fields", "outcome", "reason", "duplicate_of", "publication_id")
-    bulk.write(ImportEntry, names, _entries(entries, publications, draw), batch_id=batch.pk)
+    bulk.write(ImportEntry, names, _entries(entries, keys, publications, draw), batch_id=batch.pk)
     techniques = list(Technique.objects.order_by("slug").values_list("pk", flat=True))
     rows = ((draw.choice(techniques), f"Synthetic report {n}.", "open" if n % 3 else "mended") for n in range(REPORTS))
     bulk.write(ProblemReport, ("technique_id", "text", "state"), rows, sender=PREFIX, created_at=bulk.MADE)
 
 
-def _entries(count: int, publications: Sequence[int], draw: Random) -> Iterator[tuple[Any, ...]]:
-    keys = list(Publication.objects.filter(pk__in=publications[:1000]).order_by("pk").values_list("key", flat=True))
+def _entries(count: int, keys: Sequence[str], publications: Sequence[int], draw: Random) -> Iterator[tuple[Any, ...]]:
     for number in range(count):
         outcome = draw.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
         fields = [["title", f"Synthetic entry {number}"], ["author", "Nobody, N."], ["year", "2024"]]
