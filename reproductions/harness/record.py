@@ -76,16 +76,6 @@ def device_slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "unknown-device"
 
 
-def canonical(record: Mapping[str, Any]) -> bytes:
-    """The bytes that stand for a record's content: sorted keys, no spaces, no NaN."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
-
-
-def digest(record: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical form: two records with one run_id and one digest are one run."""
-    return hashlib.sha256(canonical(record)).hexdigest()
-
-
 def file_name(record: Mapping[str, Any]) -> str:
     """``<UTC date-time>-<commit>-<first 8 of run_id>.json``, the published name of a record."""
     moment = str(record["started"]).split(".")[0].rstrip("Z").replace("-", "").replace(":", "") + "Z"
