@@ -117,7 +117,7 @@ def seen(worker: Worker, named: bool) -> Seen:
 
 
 def ability(worker: Worker) -> Ability:
-    """What a worker can run, by size, and for every size the reasons that keep it from the rest."""
+    """What a worker can run, by size, and for every size what first keeps it from the rest."""
     # Its own queues are no reason: every worker can be given others.
     able: dict[str, int] = dict.fromkeys(Run.Size.values, 0)
     unable: dict[tuple[str, str], list[str]] = {}
@@ -126,7 +126,7 @@ def ability(worker: Worker) -> Ability:
             has = replace(workers.has(worker, size), queues=("*",))
             reasons = needs.lacking(slug, size, "", needs.of(entry, size), has)
             if reasons:
-                unable.setdefault((size, "; ".join(reasons)), []).append(slug)
+                unable.setdefault((size, reasons[0]), []).append(slug)
             else:
                 able[size] += 1
     known = len(worker.runnable)

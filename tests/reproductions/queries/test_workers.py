@@ -64,9 +64,13 @@ def test_what_a_worker_can_run_is_counted_by_size_and_the_rest_has_reasons():
     found = workers.ability(factories.worker(runnable=LISTED))
     assert found.known == 2
     assert dict(found.able) == {"tiny": 1, "cpu": 1, "gpu": 0}
-    reasons = {(size, which): reason for size, reason, which in found.unable}
-    assert reasons["tiny", "odd"] == "needs a kernel that is not there"
-    assert reasons["gpu", "collie"] == "it has no GPU; it has 16 GiB of memory of 40 GiB needed"
+    assert ("tiny", "needs a kernel that is not there", "odd") in found.unable
+    assert ("gpu", "it has no GPU", "every technique") in found.unable
+
+
+def test_a_gpu_that_is_too_small_is_a_reason_of_its_own():
+    small = factories.worker(**GPU | {"memory_bytes": 24 * GIB}, runnable={"collie": LISTED["collie"]})
+    assert workers.ability(small).unable == (("gpu", "it has 24 GiB of memory of 40 GiB needed", "every technique"),)
 
 
 def test_a_worker_that_lists_nothing_can_run_nothing_known():
