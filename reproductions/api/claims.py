@@ -13,7 +13,7 @@ from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged, paged_list
 from reproductions.api.problems import answers
 from reproductions.api.publications import report
-from reproductions.api.schemas.asking import SLUG, Moment, Word, repeated
+from reproductions.api.schemas.asking import Moment, Word, called, repeated
 from reproductions.api.schemas.choices import ClaimKind
 from reproductions.api.schemas.knowledge import ClaimRecord, Claims
 from reproductions.queries import served
@@ -66,7 +66,7 @@ def narrowed(asked: Asked) -> Any:
 
 
 @router.get("/{slug}/", response=answers(ClaimRecord, 404), url_name="claim", summary="Read one claim")
-def one(request: HttpRequest, slug: str = SLUG) -> Any:
+def one(request: HttpRequest, slug: str = called("flashattention-1")) -> Any:
     """One claim, with the conditions of its verdict and the curators' remarks."""
     links = Links(request)
     return shown(served.claims(), slug, "claim", lambda row: described(row, links))

@@ -9,7 +9,7 @@ from reproductions.api.finding import shown
 from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged
 from reproductions.api.problems import answers
-from reproductions.api.schemas.asking import SLUG, repeated
+from reproductions.api.schemas.asking import called, repeated
 from reproductions.api.schemas.choices import DeviceKind
 from reproductions.api.schemas.proof import Device, Devices
 from reproductions.queries import runs as reading
@@ -33,7 +33,7 @@ def index(request: HttpRequest, asked: Query[Asked]) -> Any:
 
 
 @router.get("/{slug}/", response=answers(Device, 404), url_name="device", summary="Read one device")
-def one(request: HttpRequest, slug: str = SLUG) -> Any:
+def one(request: HttpRequest, slug: str = called("amd-epyc")) -> Any:
     """One device."""
     return shown(reading.devices(), slug, "device", lambda row: facts(row, Links(request)))
 

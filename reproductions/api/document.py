@@ -1,5 +1,6 @@
 """The OpenAPI document: what the API says of itself, and what its door lets in."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from reproductions.api.problems import MEDIA_TYPE
+from reproductions.harness import record
 
 PREFIX = "/api/v1/"
 WHERE = f"{PREFIX}docs/ lists every address; each ends with a slash."
@@ -39,9 +41,19 @@ def document() -> dict[str, Any]:
     for methods in found["paths"].values():
         for operation in methods.values():
             operation["operationId"] = operation["operationId"].removeprefix("reproductions_api_")
+            operation.setdefault("tags", ["Others"])
             for status, response in operation["responses"].items():
                 _amend(int(status), response)
+    found["components"]["schemas"] |= _record()
     return found
+
+
+def _record() -> dict[str, Any]:
+    """The schema of a record, and of its parts, as shapes of this document."""
+    written = record.SCHEMA_FILE.read_text(encoding="utf-8").replace('"#/$defs/', '"#/components/schemas/Record.')
+    whole = json.loads(written)
+    parts = {f"Record.{name}": one for name, one in whole.pop("$defs").items()}
+    return {"Record": {name: one for name, one in whole.items() if name not in {"$schema", "$id"}}, **parts}
 
 
 def _amend(status: int, response: dict[str, Any]) -> None:

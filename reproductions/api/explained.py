@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from django.utils.html import escape
+from django.utils.safestring import mark_safe
 from django.utils.text import slugify
 
 from reproductions.api import document
@@ -36,6 +38,12 @@ STATES = {
     429: "Too many requests: Retry-After says how long to wait.",
     503: "The database does not answer.",
 }
+
+
+def marked(text: str) -> str:
+    """The text as safe HTML, with what stands between backticks as code."""
+    pieces = [escape(piece) for piece in text.split("`")]
+    return mark_safe("".join(f"<code>{one}</code>" if at % 2 else one for at, one in enumerate(pieces)))  # noqa: S308
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,7 @@ class Operation:
     answers: list[Answer]
     guarded: bool
     example: str
+    body: Kind | None
 
     @property
     def refusals(self) -> list[Answer]:
@@ -134,14 +143,20 @@ def _operation(host: str, path: str, method: str, one: dict[str, Any]) -> Operat
         method=method.upper(),
         path=path,
         summary=one["summary"],
-        description=one.get("description", ""),
+        description=marked(one.get("description", "")),
         parameters=[_parameter(row) for row in one.get("parameters", ())],
         answers=[
             _answer(int(status), row) for status, row in sorted(one["responses"].items(), key=lambda x: int(x[0]))
         ],
         guarded=bool(one.get("security")),
         example=_example(host, path, method, one),
+        body=_body(one),
     )
+
+
+def _body(one: dict[str, Any]) -> Kind | None:
+    schema = one.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    return kind(schema) if schema else None
 
 
 def _example(host: str, path: str, method: str, one: dict[str, Any]) -> str:
@@ -160,7 +175,7 @@ def _parameter(row: dict[str, Any]) -> Line:
     schema = row["schema"]
     default = schema.get("default")
     shown = "" if default in (None, []) else str(default).lower() if isinstance(default, bool) else str(default)
-    return Line(row["name"], kind(schema), row.get("description", ""), row["required"], row["in"], shown)
+    return Line(row["name"], kind(schema), marked(row.get("description", "")), row["required"], row["in"], shown)
 
 
 def _answer(status: int, row: dict[str, Any]) -> Answer:
@@ -170,18 +185,35 @@ def _answer(status: int, row: dict[str, Any]) -> Answer:
 
 @lru_cache(maxsize=1)
 def shapes() -> list[Shape]:
-    """Every shape, by name; lists of values are told where they are used."""
+    """Every shape that an answer or a body has, by name; lists of values are told where they are used."""
     every = document.document()["components"]["schemas"]
+    used: set[str] = set()
+    waiting = set(_named(document.document()["paths"]))
+    while waiting:
+        used |= waiting
+        waiting = {name for one in waiting for name in _named(every[one])} - used
     return [
-        Shape(name, one.get("description", ""), list(_fields(one)))
-        for name, one in sorted(every.items())
-        if "properties" in one
+        Shape(name, every[name].get("description", ""), list(_fields(every[name])))
+        for name in sorted(used)
+        if "properties" in every[name]
     ]
+
+
+def _named(part: Any) -> Iterator[str]:
+    """The names of the shapes that a part of the document points at."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"].rsplit("/", 1)[-1]
+        for one in part.values():
+            yield from _named(one)
+    elif isinstance(part, list):
+        for one in part:
+            yield from _named(one)
 
 
 def _fields(schema: dict[str, Any]) -> Iterator[Line]:
     for name, one in schema["properties"].items():
-        yield Line(name, kind(one), one.get("description", ""))
+        yield Line(name, kind(one), marked(one.get("description", "")))
 
 
 def kind(schema: dict[str, Any]) -> Kind:
@@ -189,17 +221,24 @@ def kind(schema: dict[str, Any]) -> Kind:
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
         target = document.document()["components"]["schemas"].get(name, {})
-        return Kind("one of", values=tuple(map(str, target["enum"]))) if "enum" in target else Kind("", shape=name)
+        return Kind("", shape=name) if "properties" in target else kind(target)
     if "enum" in schema or "const" in schema:
-        return Kind("one of", values=tuple(map(str, schema.get("enum", [schema.get("const")]))))
+        return Kind(
+            "one of" if len(schema.get("enum", ())) > 1 else "",
+            values=tuple(map(str, schema.get("enum", [schema.get("const")]))),
+        )
     if "anyOf" in schema:
         others = [one for one in schema["anyOf"] if one.get("type") != "null"]
         first = kind(others[0])
+        if len(others) > 1:
+            return Kind("one of several kinds", null=len(others) < len(schema["anyOf"]))
         return Kind(first.words, first.shape, first.values, null=len(others) < len(schema["anyOf"]))
     if schema.get("type") == "array":
         inner = kind(schema.get("items", {}))
         return Kind(f"list of {inner.words}".rstrip(), inner.shape, inner.values)
-    words = FORMATS.get(schema.get("format", "")) or PLAIN.get(schema.get("type", ""), "anything")
+    named = schema.get("type", "")
+    types = [one for one in ([named] if isinstance(named, str) else named) if one != "null"]
+    words = FORMATS.get(schema.get("format", "")) or " or ".join(PLAIN.get(one, "anything") for one in types)
     if "minimum" in schema and schema.get("maximum", 2**63) < 2**32:
         words += f", {schema['minimum']} to {schema['maximum']}"
-    return Kind(words)
+    return Kind(words, null="null" in named)

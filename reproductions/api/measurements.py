@@ -70,7 +70,7 @@ def of_runs(asked: Asked) -> Any:
 @router.get("/{number}/", response=answers(Measurement, 404), url_name="measurement", summary="Read one measurement")
 def one(
     request: HttpRequest,
-    number: str = Path(..., description="Its `id`."),
+    number: str = Path(..., description="Its `id`.", example="1"),
 ) -> Any:
     """One measurement, with every sample."""
     known = number.isascii() and number.isdecimal() and len(number) < 20 and int(number) <= HIGHEST

@@ -65,5 +65,6 @@ def _page(found: list[Any], asked: Paged, links: Links, shown: Any, total: int |
 
 
 def _count(rows: QuerySet[Any]) -> int | None:
-    count = rows.order_by()[: COUNTED + 1].count()
+    # Nothing that an answer shows besides is worked out for a count.
+    count = rows.order_by().values("pk")[: COUNTED + 1].count()
     return count if count <= COUNTED else None

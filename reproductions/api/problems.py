@@ -11,6 +11,11 @@ from ninja.errors import HttpError, ValidationError
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 100
+# What the library says of patterns helps nobody.
+SENTENCES = {
+    "string_pattern_mismatch": "It holds a character that cannot be in it",
+    "int_parsing_size": "The number is too long",
+}
 
 
 class Fault(Schema):
@@ -62,7 +67,8 @@ def answer(problem: Problem) -> HttpResponse:
 
 def answers(model: Any, *statuses: int) -> dict[int, Any]:
     """What an address that is read answers: ``model``, not modified, and the errors it can have."""
-    return {200: model, 304: None, **dict.fromkeys((*statuses, 406, 422), Trouble)}
+    moved = {status: None for status in statuses if status < 400}
+    return {200: model, **moved, 304: None, **{one: Trouble for one in (*statuses, 406, 422) if one >= 400}}
 
 
 def handle(api: NinjaAPI) -> None:
@@ -74,8 +80,17 @@ def handle(api: NinjaAPI) -> None:
 
 
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
-    faults = [(".".join(map(str, one["loc"])), _sentence(one["msg"])) for one in error.errors]
+    # Where a parameter may be left out, the library also complains that it was not.
+    real = [one for one in error.errors if one["type"] != "none_required"]
+    faults = [(_place(one["loc"]), _sentence(SENTENCES.get(one["type"], one["msg"]))) for one in real]
     return answer(Problem(422, "The request is not understood.", faults))
+
+
+def _place(loc: Sequence[str | int]) -> str:
+    # The name of the parameter, and which of its values. The rest are names of our own functions' arguments and the
+    # library's words for kinds.
+    parts = [part for part in loc if part != "asked"]
+    return ".".join(str(part) for at, part in enumerate(parts) if at < 2 or isinstance(part, int))
 
 
 def _missing(request: HttpRequest, error: Any) -> HttpResponse:
@@ -88,5 +103,6 @@ def _refused(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _sentence(text: str) -> str:
-    text = text.strip() or "It is not right."
+    text = text.strip().removeprefix("Value error, ") or "It is not right."
+    text = text[0].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."

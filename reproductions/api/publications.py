@@ -11,13 +11,13 @@ from reproductions.api.finding import said, shown
 from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged
 from reproductions.api.problems import answers
-from reproductions.api.schemas.asking import SLUG, Moment, Word, repeated
+from reproductions.api.schemas.asking import Moment, Word, called, repeated
 from reproductions.api.schemas.choices import MembershipStatus
 from reproductions.api.schemas.knowledge import PublicationRecord, Publications
 from reproductions.queries import publications as reading
 from reproductions.queries import served
 from review import exports
-from review.models import Membership, Publication
+from review.models import Membership
 
 router = Router(tags=["Publications"])
 
@@ -48,11 +48,10 @@ def index(request: HttpRequest, asked: Query[Asked]) -> Any:
 @router.get(
     "/{slug}/", response=answers(PublicationRecord, 301, 404), url_name="publication", summary="Read one publication"
 )
-def one(request: HttpRequest, slug: str = SLUG) -> Any:
+def one(request: HttpRequest, slug: str = called("flashattention")) -> Any:
     """One publication, with its claims, its reviews, the other reports of its study and its BibTeX."""
     links = Links(request)
-    rows = reading.for_page().annotate(updated=served.updated(Publication))
-    return shown(rows, slug, "publication", lambda row: described(row, links))
+    return shown(served.publication(), slug, "publication", lambda row: described(row, links))
 
 
 def listed(rows: Sequence[Any], links: Links) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from reproductions.api.schemas.proof import RunRecord, Runs
 from reproductions.queries import served
 
 router = Router(tags=["Runs"])
-ID = Path(..., description="The `run_id`, a UUID.")
+ID = Path(..., description="The `run_id`, a UUID.", example="eb2bccc9-fffd-4dc7-a8a1-494be0f8648a")
 # Text all the same: an address that names no run is not there, which is no fault of form.
 Uuid = Annotated[str, WithJsonSchema({"type": "string", "format": "uuid"})]
 Source = Literal["site", "published", "uploaded", "awaiting", "declined"]

@@ -55,7 +55,7 @@ BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "One record of the harness, as `record.schema.json` describes it.",
-        "content": {"application/json": {"schema": {"type": "object"}}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Record"}}},
     }
 }
 ANSWERS: dict[Any, Any] = {201: Stored, 200: Stored, frozenset({401, 403, 409, 411, 413, 415, 422, 429}): Trouble}

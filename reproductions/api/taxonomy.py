@@ -9,7 +9,7 @@ from reproductions.api.finding import missing, said, shown
 from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged_list
 from reproductions.api.problems import answers
-from reproductions.api.schemas.asking import SLUG, Word, repeated
+from reproductions.api.schemas.asking import Word, called, repeated
 from reproductions.api.schemas.knowledge import Branch, Label, Labels, Strategies, Taxonomy
 from reproductions.queries import served
 from reproductions.queries import taxonomy as reading
@@ -47,7 +47,7 @@ def classes(request: HttpRequest, asked: Query[Paged]) -> Any:
 
 
 @router.get("/classes/{slug}/", response=answers(Label, 301, 404), url_name="class", summary="Read one class")
-def one_class(request: HttpRequest, slug: str = SLUG) -> Any:
+def one_class(request: HttpRequest, slug: str = called("training")) -> Any:
     """One class."""
     return _label(request, slug, "classes")
 
@@ -59,7 +59,7 @@ def responses(request: HttpRequest, asked: Query[Paged]) -> Any:
 
 
 @router.get("/responses/{slug}/", response=answers(Label, 301, 404), url_name="response", summary="Read one response")
-def one_response(request: HttpRequest, slug: str = SLUG) -> Any:
+def one_response(request: HttpRequest, slug: str = called("distributed-inference")) -> Any:
     """One response."""
     return _label(request, slug, "responses")
 
@@ -73,7 +73,7 @@ def challenges(request: HttpRequest, asked: Query[Paged]) -> Any:
 @router.get(
     "/challenges/{slug}/", response=answers(Label, 301, 404), url_name="challenge", summary="Read one challenge"
 )
-def one_challenge(request: HttpRequest, slug: str = SLUG) -> Any:
+def one_challenge(request: HttpRequest, slug: str = called("compute-cost")) -> Any:
     """One challenge."""
     return _label(request, slug, "challenges")
 
@@ -91,7 +91,7 @@ def strategies(request: HttpRequest, asked: Query[Asked]) -> Any:
 
 
 @router.get("/strategies/{slug}/", response=answers(Branch, 301, 404), url_name="strategy", summary="Read one strategy")
-def one_strategy(request: HttpRequest, slug: str = SLUG) -> Any:
+def one_strategy(request: HttpRequest, slug: str = called("memory")) -> Any:
     """One strategy, with what hangs below it."""
     links = Links(request)
     path = reading.path_to(slug, reading.tree())

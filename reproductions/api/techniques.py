@@ -12,7 +12,7 @@ from reproductions.api.finding import said, shown
 from reproductions.api.links import Links
 from reproductions.api.paging import Paged, paged_list
 from reproductions.api.problems import answers
-from reproductions.api.schemas.asking import SLUG, Moment, Word, repeated
+from reproductions.api.schemas.asking import Moment, Word, called, repeated
 from reproductions.api.schemas.choices import Exactness, Retraining
 from reproductions.api.schemas.knowledge import TechniqueRecord, Techniques
 from reproductions.queries import judgements, served
@@ -70,7 +70,7 @@ def _any(wanted: Sequence[str], values: Sequence[str]) -> bool:
 
 
 @router.get("/{slug}/", response=answers(TechniqueRecord, 301, 404), url_name="technique", summary="Read one technique")
-def one(request: HttpRequest, slug: str = SLUG) -> Any:
+def one(request: HttpRequest, slug: str = called("flash-attention")) -> Any:
     """One technique, with its article, its publications, its relations and its claims."""
     links = Links(request)
     return shown(served.techniques(), slug, "technique", lambda row: described(row, links))

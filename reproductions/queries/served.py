@@ -11,7 +11,7 @@ from django.db.models import Count, Model, OuterRef, Prefetch, Q, QuerySet, Subq
 from reproductions.models import Measurement, Run
 from reproductions.queries import judgements
 from reproductions.queries.claims import all_claims
-from reproductions.queries.publications import OF_THE_REVIEW, ROLES
+from reproductions.queries.publications import ROLES, for_page
 from reproductions.queries.runs import SOURCE
 from review.history import BEGAN
 from review.models import Membership, Publication
@@ -19,6 +19,9 @@ from review.search import PUBLICATIONS
 from review.search_terms import terms
 from techniques.models import Strategy, Technique
 
+MEMBERS = Prefetch(
+    "memberships", Membership.objects.filter(review__published=True).select_related("review"), to_attr="of_the_review"
+)
 LABELS = ("strategies", "responses", "challenges")
 # Of a run, what no answer shows: it is long, or it tells of the inside of machines.
 UNSEEN = ("record", "log", "environment")
@@ -65,7 +68,12 @@ def publications(
 def shown_publications(found: QuerySet[Publication]) -> QuerySet[Publication]:
     """With membership ``of_the_review``, ``roles`` in techniques and when they last changed. Two queries more."""
     rows = found.defer("fields", "authors_text", "note").annotate(updated=updated(Publication))
-    return rows.prefetch_related(OF_THE_REVIEW, ROLES)
+    return rows.prefetch_related(MEMBERS, ROLES)
+
+
+def publication() -> QuerySet[Publication]:
+    """Publications with all that hangs on one: reports of the study, claims, techniques, memberships."""
+    return for_page().annotate(updated=updated(Publication))
 
 
 def techniques() -> QuerySet[Technique]:

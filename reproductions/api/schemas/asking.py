@@ -42,4 +42,8 @@ def _yes_or_no(value: Any) -> Any:
 
 
 Yes = Annotated[bool, BeforeValidator(_yes_or_no)]
-SLUG = Path(..., description="The record's `slug`.", example="flash-attention")
+
+
+def called(example: str) -> Any:
+    """The name of a record in its address; the document shows ``example``."""
+    return Path(..., description="The record's `slug`.", example=example)
