@@ -136,8 +136,7 @@ def pages(options: argparse.Namespace, small: dict[str, int], result: dict[str, 
     from scaling import pages as measuring
 
     found = measuring.measured(options.rounds, options.only)
-    over, result["worst"] = measuring.report(found, small)
-    result["pages"] = len(found)
+    result["pages"], over, result["worst"] = measuring.report(found, small)
     result["over"] += over
 
 
