@@ -115,7 +115,7 @@ def verdict(row: judging.Judgement, links: Links) -> dict[str, Any]:
 def described(claim: Claim, links: Links) -> dict[str, Any]:
     """One claim with its conditions and remarks."""
     remarks = claim.remarks.order_by("written_at", "id").values_list("text", "written_at")
-    return facts(judged([claim])[0], links) | {
+    return facts(served.judged(claim), links) | {
         "like_for_like": claim.like_for_like,
         "remarks": [{"text": text, "written": written} for text, written in remarks],
     }

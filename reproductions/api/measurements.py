@@ -47,14 +47,17 @@ class Asked(Paged):
 def index(request: HttpRequest, asked: Query[Asked]) -> Any:
     """The measurements of accepted runs, as they came in."""
     links = Links(request)
-    found = served.measurements(of_runs(asked))
+    runs, few = served.few(of_runs(asked))
+    found = served.measurements(runs)
     own = {"metric": asked.metric, "variant": asked.variant, "role": asked.role, "sweep": asked.sweep}
     found = found.filter(**{f"{column}__in": values for column, values in own.items() if values})
     if asked.pooled is not None:
         found = found.filter(process__isnull=asked.pooled)
     if not asked.samples:
         found = found.defer("samples")
-    return paged(found, asked, links, lambda rows: [facts(row, links, asked.samples) for row in rows], counted=False)
+    return paged(
+        found, asked, links, lambda rows: [facts(row, links, asked.samples) for row in rows], counted=False, few=few
+    )
 
 
 def of_runs(asked: Asked) -> Any:

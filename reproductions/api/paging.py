@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from ninja import Field, Schema
 from pydantic.json_schema import SkipJsonSchema
 
@@ -11,7 +11,7 @@ from reproductions.api.links import Links
 
 DEFAULT, MOST = 50, 200
 HIGHEST = 2**63 - 1
-COUNTED = 10_000
+COUNTED = 1_000
 
 
 class Paged(Schema):
@@ -36,11 +36,21 @@ class Page(Schema):
 
 
 def paged(
-    rows: QuerySet[Any], asked: Paged, links: Links, shown: Callable[[Sequence[Any]], list[Any]], counted: bool = True
+    rows: QuerySet[Any],
+    asked: Paged,
+    links: Links,
+    shown: Callable[[Sequence[Any]], list[Any]],
+    counted: bool = True,
+    few: bool = False,
 ) -> dict[str, Any]:
-    """The page of ``rows`` that was asked for; ``shown`` gets its records. One query more counts, up to a bound."""
+    """The page of ``rows`` that was asked for; ``shown`` gets its records. One query more counts, up to a bound.
+
+    ``few`` says that these are few of very many: then they are found first and sorted after, where a database might
+    walk through all the others in the order of their numbers.
+    """
     newest = asked.order == "newest"
-    ordered = rows.order_by("-pk" if newest else "pk")
+    number = F("pk") + 0 if few else F("pk")
+    ordered = rows.order_by(number.desc() if newest else number.asc())
     if asked.after is not None:
         ordered = ordered.filter(**{"pk__lt" if newest else "pk__gt": asked.after})
     found = list(ordered[: asked.limit + 1])

@@ -112,7 +112,7 @@ def described(row: Technique, links: Links) -> dict[str, Any]:
     """One technique with all that hangs on it."""
     roles = row.publication_roles.select_related("publication").defer("publication__fields")
     relations = row.relations.select_related("other").defer("other__article")
-    return facts(row, judgements.by_technique([row])[row.pk], links) | {
+    return facts(row, served.verdict(row), links) | {
         "article": said(row.article),
         "official_code": said(row.official_code),
         "publications": [

@@ -108,7 +108,10 @@ class Run(models.Model):
     class Meta:
         ordering = ["-asked_at", "-id"]
         permissions: ClassVar = [("run_benchmark", "Can run benchmarks")]
-        indexes: ClassVar = [models.Index(fields=["technique", "status", "-asked_at"], name="runs_of_technique")]
+        indexes: ClassVar = [
+            models.Index(fields=["technique", "status", "-asked_at"], name="runs_of_technique"),
+            models.Index(fields=["-finished_at"], name="runs_by_ending"),
+        ]
         constraints: ClassVar = [
             # The lock of a device is a law of the database: no two runs are at work on one at a time.
             models.UniqueConstraint(

@@ -65,7 +65,8 @@ def changes() -> list[Change]:
     newest: list[tuple[Any, int, int]] = []
     parts = [Every(model, "id", 0) for model in FOLLOWED]
     for place, part in enumerate(parts):
-        rows = part.rows.order_by("-history_date", "-history_id").values_list("history_date", "history_id")[:MOST]
+        # By number, not by date: the numbers have an index, and rise with the dates.
+        rows = part.rows.order_by("-history_id").values_list("history_date", "history_id")[:MOST]
         newest += [(when, place, pk) for when, pk in rows]
     wanted = sorted(newest, reverse=True)[:MOST]
     found: dict[tuple[int, int], Change] = {}

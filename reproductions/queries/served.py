@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db.models import Count, Model, OuterRef, Prefetch, Q, QuerySet, Subquery
 
+from reproductions import judging
+from reproductions.judging import Judgement, Verdict
 from reproductions.models import Measurement, Run
 from reproductions.queries import judgements
 from reproductions.queries.claims import all_claims
@@ -17,13 +19,14 @@ from review.history import BEGAN
 from review.models import Membership, Publication
 from review.search import PUBLICATIONS
 from review.search_terms import terms
-from techniques.models import Strategy, Technique
+from techniques.models import Claim, Strategy, Technique
 
 MEMBERS = Prefetch(
     "memberships", Membership.objects.filter(review__published=True).select_related("review"), to_attr="of_the_review"
 )
 LABELS = ("strategies", "responses", "challenges")
 # Of a run, what no answer shows: it is long, or it tells of the inside of machines.
+FEW = 100
 UNSEEN = ("record", "log", "environment")
 OF_RUN = tuple(f"again_of__{name}" for name in UNSEEN)
 
@@ -95,6 +98,20 @@ def below(slugs: Sequence[str]) -> set[str]:
     return {slug for pk, slug, _ in nodes if pk in found}
 
 
+def judged(claim: Claim) -> Judgement:
+    """The verdict on one claim, from the runs of its technique alone. Four queries."""
+    return judgements.of_claim(claim)
+
+
+def verdict(technique: Any) -> Verdict:
+    """The verdict beside the name of one technique that comes from ``techniques``. Three queries."""
+    own = list(technique.claims.order_by("pk"))
+    found = judgements.evidence(own, technique)
+    judged = judgements.by_claim(own, [technique], found)
+    standing = judgements.standing(technique, found.get(technique.pk, ()))
+    return judging.of_technique(standing, [judged[claim.pk] for claim in own])
+
+
 def claims() -> QuerySet[Any]:
     """Claims with technique, class, publication and their last change."""
     found = all_claims()
@@ -116,13 +133,19 @@ def uuids(texts: Sequence[str]) -> list[UUID]:
     return found
 
 
-def measurements(of_runs: QuerySet[Run] | None = None) -> QuerySet[Measurement]:
+def few(runs: QuerySet[Run]) -> tuple[Any, bool]:
+    """The numbers of these runs where they are few, else a query for them; and whether they are few. One query."""
+    numbers = list(runs.order_by().values_list("pk", flat=True)[: FEW + 1])
+    return (numbers, True) if len(numbers) <= FEW else (runs.order_by().values("pk"), False)
+
+
+def measurements(of_runs: Any = None) -> QuerySet[Measurement]:
     """Measurements, of all runs or of some, with the run, its technique and its device."""
     found = Measurement.objects.select_related("run__technique", "run__device")
     columns = ("run_id", "accepted", "size", "technique__slug", "device__slug")
     names = [field.name for field in Measurement._meta.concrete_fields]
     found = found.only(*names, *(f"run__{column}" for column in columns))
-    return found if of_runs is None else found.filter(run__in=of_runs.order_by().values("pk"))
+    return found if of_runs is None else found.filter(run__in=of_runs)
 
 
 def labelled(model: Any) -> QuerySet[Any]:
