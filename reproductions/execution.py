@@ -151,8 +151,10 @@ def watch(run: Run, child: "subprocess.Popen[str]", progress: Progress, heart: H
             if look(run, progress) is False and not ended:
                 return word_of(run)
         if ended:
-            return warden_said(progress)
-        if verdict := must_end(run, progress, heart):
+            return warden_said(progress, heart)
+        # The database may have been slow to answer, and the child may have gone on, or ended, meanwhile.
+        drain(lines, progress, None)
+        if (verdict := must_end(run, progress, heart)) and child.poll() is None:
             return verdict
         time.sleep(POLL_SECONDS)
 
@@ -208,7 +210,7 @@ def stopping_for() -> float:
     return time.monotonic() - _told_at[0]
 
 
-def warden_said(progress: Progress) -> Verdict | None:
+def warden_said(progress: Progress, heart: Heart) -> Verdict | None:
     """What the warden ended the run for, if it did."""
     said = progress.warden
     if said.get("reason") == "memory":
@@ -216,7 +218,9 @@ def warden_said(progress: Progress) -> Verdict | None:
         what = f"Ended because its processes held {held:.2f} GiB of memory; {limit:.2f} GiB is the limit here."
         return Run.Status.FAILED, what, "Run a smaller size, or run it on a machine with more memory."
     if said.get("reason") in ("silent", "gone"):
-        return HANDED_BACK, "The worker was silent for too long and its run was ended.", "counts"
+        # A warden also hears nothing while the database is away: that is no fault of the run, and counts as no attempt.
+        what = "The worker was silent for too long and its run was ended."
+        return HANDED_BACK, what, "" if heart.fenced else "counts"
     return None
 
 

@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from reproductions import claiming, execution, processes, services
@@ -92,6 +93,28 @@ def test_the_limit_of_each_phase_ends_the_whole_tree(queued, child, heart, mode,
         assert execution.execute(str(queued.run_id), heart) == "timed_out"
     assert f"Ended after 0.5 s of {words}" in after(queued).error
     assert_gone(after(queued))
+
+
+def test_a_child_that_ended_while_the_database_was_slow_is_not_timed_out(queued, child, heart, monkeypatch):
+    child("fine")
+    looks = execution.look
+
+    def slow(run, progress):
+        time.sleep(0.8)
+        return looks(run, progress)
+
+    monkeypatch.setattr(execution, "look", slow)
+    monkeypatch.setattr(execution, "WRITE_SECONDS", 0.0)
+    with override_settings(RUN_LIMITS={"tiny": dict.fromkeys(LONG, 0.5)}):
+        assert execution.execute(str(queued.run_id), heart) == "succeeded"
+
+
+@pytest.mark.parametrize(("heard", "counts"), [(0, "counts"), (settings.RUN_LEASE_SECONDS, "")])
+def test_a_silence_counts_as_an_attempt_unless_the_database_was_away(queued, heart, heard, counts):
+    progress = execution.Progress(queued, execution.Stopwatch(LONG))
+    progress.take('{"event": "warden", "reason": "silent"}')
+    heart.heard -= heard
+    assert execution.warden_said(progress, heart)[::2] == ("handed back", counts)
 
 
 @override_settings(RUN_MEMORY_BYTES=60_000_000)
