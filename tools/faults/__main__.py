@@ -31,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--engine", choices=(*ENGINES, "both"), default="both")
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, printed")
     parser.add_argument("--only", default="", help="only faults and children whose kind holds this word")
-    parser.add_argument("--keep", type=Path, help="a folder for ledger and logs of a campaign that found something")
+    parser.add_argument("--keep", type=Path, help="a folder for the ledger, the plans and the logs")
     parser.add_argument("--inside", choices=ENGINES, help=argparse.SUPPRESS)
     parser.add_argument("--result", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -114,7 +114,7 @@ def campaign(options: argparse.Namespace, place: site.Site) -> int:
     for part in (report.table(run), report.figures(run, verdict), report.sentences(run, verdict)):
         if part:
             print(part, flush=True)
-    if options.keep and (any(verdict.counts) or run.crew.surprises):
+    if options.keep:
         keep(place.folder, options.keep / f"{place.engine}-{options.seed}-{int(time.time())}")
     found = {"runs": len(run.records), "counts": verdict.counts}
     options.result.write_text(json.dumps(found), encoding="utf-8")

@@ -118,14 +118,28 @@ def explained(asked: Asked, row: Row, most_attempts: int) -> bool:
     return row.status == "lost" and bool(row.error) and row.attempts >= most_attempts and asked.hits >= most_attempts
 
 
+def by_run(takings: Iterable[Taking]) -> dict[str, list[Taking]]:
+    """The takings of each run, in the order in which they began."""
+    found: dict[str, list[Taking]] = {}
+    for taking in sorted(takings, key=lambda taking: taking.first):
+        found.setdefault(taking.run, []).append(taking)
+    return found
+
+
+def margin(takings: Iterable[Taking]) -> float | None:
+    """The shortest time from the last sign of life of one taking to the first of the next; below 0 they overlap."""
+    gaps = [
+        later.first - max(taking.last for taking in own[:index])
+        for own in by_run(takings).values()
+        for index, later in enumerate(own[1:], start=1)
+    ]
+    return min(gaps, default=None)
+
+
 def doubled(takings: Iterable[Taking], rows: Mapping[str, Row], ended: Mapping[str, float]) -> list[str]:
     """Runs that two children executed at once, that ran again after their end, or that were stored twice."""
     found = []
-    by_run: dict[str, list[Taking]] = {}
-    for taking in takings:
-        by_run.setdefault(taking.run, []).append(taking)
-    for run, own in by_run.items():
-        own.sort(key=lambda taking: taking.first)
+    for run, own in by_run(takings).items():
         for index, later in enumerate(own[1:], start=1):
             earlier = max(own[:index], key=lambda taking: taking.last)
             if (overlap := earlier.last - later.first) > 0:

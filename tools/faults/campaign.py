@@ -16,7 +16,9 @@ from reproductions import services
 from reproductions.models import Measurement, Run
 
 TICK, SAMPLE, SCAN, TELL = 0.03, 0.35, 0.8, 15.0
-OPEN = {"cpu": 14, "disk": 2, "real": 4}
+# Runs that may be open at once in each queue: more than there are workers, and by turns fewer, when a run that was put
+# back finds a worker at once.
+CROWDED, SPARSE, TURN = {"cpu": 14, "disk": 2, "real": 5}, {"cpu": 5, "disk": 2, "real": 5}, 50
 # Nothing moves for so long: then what has not ended is hung. The real harness may be silent for long in one phase.
 STALL, STALL_REAL = 2 * site.LEASE + 14.0, 100.0
 
@@ -98,8 +100,9 @@ class Campaign:
     def fill(self) -> None:
         """Keep a bounded number of runs open in each queue."""
         open_now = Counter(self.records[run].plan.queue for run in self.watcher.open)
+        most = SPARSE if len(self.records) // TURN % 2 else CROWDED
         for queue, plans in self.waiting.items():
-            while plans and open_now[queue] < OPEN[queue]:
+            while plans and open_now[queue] < most[queue]:
                 self.ask(plans[-1])
                 plans.pop()
                 open_now[queue] += 1

@@ -12,6 +12,7 @@ from faults.processes import dies_with_parent
 from faults.site import GRACE, LEASE, MEMORY_BYTES, ROOT, SCALE, Site
 
 # Time for a worker that was told to leave: its grace, the end of a run's tree, a database that is away, and a margin.
+REAL_SCALE = 2.0  # the real harness, beside a dozen others on two cores
 LEAVE_SECONDS = GRACE + 8.0 + 4 * LEASE + 5.0
 
 
@@ -138,7 +139,7 @@ class Fleet:
 
 
 def staffed(site: Site, chance: random.Random) -> Fleet:
-    """The fleet: two machines where two race, some with one worker, one with a small disk, two for the real harness."""
+    """The fleet: machines where two workers race, some with one, one with a small disk, three for the real harness."""
     fleet = Fleet(site, chance)
     memory = {"RUN_MEMORY_BYTES": str(MEMORY_BYTES)}
     fleet.add("ant", "cpu", 2, **memory)
@@ -147,8 +148,9 @@ def staffed(site: Site, chance: random.Random) -> Fleet:
         fleet.add(machine, "cpu", **memory)
     disk = {"TMPDIR": str(site.disk)} if site.disk_mounted else {}
     fleet.add("fly", "disk", **memory, **disk)
-    fleet.add("gnu", "real", scale=1.0)
-    fleet.add("hen", "real", scale=1.0)
+    fleet.add("gnu", "real", scale=REAL_SCALE)
+    fleet.add("hen", "real", scale=REAL_SCALE)
+    fleet.add("ibis", "real", scale=REAL_SCALE)
     return fleet
 
 

@@ -10,6 +10,7 @@ PHASES = ("start", "check", "compile", "timing", "store")
 REAL_EVERY = 20
 REAL_SLUG = "gpipe"  # the quickest of the references
 SLUGS = (REAL_SLUG, "flash-attention", "gptq")
+LONG_REST = 5.0  # beyond the lease, below the limit of a phase
 STEPS = (-3600, 3600, 0)
 
 
@@ -136,13 +137,20 @@ def planned(number: int, card: tuple[str, str, str, int], chance: random.Random,
         child=child,
         fault=fault,
         phase=phase,
-        rest=chance.choice((0.0, 0.1, 0.4, 1.4)) if times == 1 else 0.0,
+        rest=rest_of(child, fault, chance) if times == 1 else 0.0,
         length=length_of(fault, chance, lease),
         times=times,
         rows=chance.randint(1, 4),
         queue=queue,
         slug=REAL_SLUG if child == "real" else chance.choice(SLUGS),
     )
+
+
+def rest_of(child: str, fault: str, chance: random.Random) -> float:
+    """How long the child goes on: briefly, so that it may end first; below a stopped worker also until it is ended."""
+    if fault == "stop worker":
+        return LONG_REST if child == "stubborn" else chance.choice((0.1, 1.4, LONG_REST))
+    return chance.choice((0.0, 0.1, 0.4, 1.4))
 
 
 def length_of(fault: str, chance: random.Random, lease: float) -> float:

@@ -42,12 +42,15 @@ def figures(campaign: Campaign, verdict: audit.Verdict) -> str:
     cluster = campaign.place.cluster
     took = time.monotonic() - campaign.began
     again = cluster.restarts if cluster else 0
+    margin = audit.margin(campaign.book.takings.values())
+    shortest = "no run was taken twice" if margin is None else f"{margin:.2f} s"
     lines = [
         f"{len(records)} runs, {faulted} of them struck by a fault of their own, {real} with the real harness",
         f"{len(campaign.book.takings)} children started; {back} times a run was put back, of these"
         f" {len(uncalled)} runs without a fault that explains it",
         f"{verdict.ended_lost} runs ended lost, with the reason, after {site.MOST_ATTEMPTS} takings that faults ended",
         f"longest time that a run was active with a dead or stopped worker: {campaign.watcher.longest_death:.1f} s",
+        f"shortest time between two children of one run: {shortest}",
         f"workers started again: {campaign.crew.restarts}; PostgreSQL started again: {again}",
         f"full disk: {'a tmpfs' if campaign.place.disk_mounted else 'not tried: mounting is not permitted here'}",
         f"wall time: {took:.0f} s",

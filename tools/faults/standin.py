@@ -165,7 +165,7 @@ def real(arguments: list[str]) -> int:
     import threading
 
     threading.Thread(target=live, args=(FOREVER,), daemon=True).start()
-    command = [sys.executable, "-m", "reproductions.harness", *arguments, "--wait", "0", "--budget", "0.5"]
+    command = [sys.executable, "-m", "reproductions.harness", *arguments, "--wait", "0", "--budget", "10"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         write("at", "start")
