@@ -26,6 +26,8 @@ PAST = (
     ("var(--ink)", "solid"), ("var(--ink-3)", "dash"), ("var(--edge)", "solid"),
     ("var(--ink)", "dot"), ("var(--ink-3)", "longdash"), ("var(--edge)", "dashdot"),
 )  # fmt: skip
+# Where a history has steps, its points end here, and what is said of the steps stands above.
+BELOW_STEPS = 0.82
 HOLLOW = {"smoke", "baseline", "first"}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 FACTORS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
@@ -85,7 +87,8 @@ def history(series: Sequence[Mapping[str, Any]], *, y_title: str, ratio: bool) -
             "hovermode": "closest",
             "height": 380 + 20 * len(series),
             "xaxis": {"title": {"text": "time of the record, UTC"}, "type": "date", "zeroline": False},
-            "yaxis": _values(y_title, _seen(series, hidden=False), [] if ratio else None),
+            "yaxis": _values(y_title, _seen(series, hidden=False), [] if ratio else None)
+            | ({"domain": [0, BELOW_STEPS]} if marked else {}),
             "shapes": [*(_upright(at) for at, _ in marked), *([_level(1)] if ratio else [])],
             "annotations": [_said(at, text, number, at > middle) for number, (at, text) in enumerate(marked)],
         },
@@ -109,15 +112,16 @@ def _past(one: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 
 def _upright(at: str) -> dict[str, Any]:
-    up = {"type": "line", "x0": at, "x1": at, "yref": "y domain", "y0": 0, "y1": 1}
+    up = {"type": "line", "x0": at, "x1": at, "yref": "paper", "y0": 0, "y1": 1}
     return {**up, "line": {"color": "var(--ink-2)", "width": 1.5, "dash": "dot"}}
 
 
 def _said(at: str, text: str, number: int, late: bool) -> dict[str, Any]:
-    """What is said of a step, at the upper end of its line; neighbours stand on rows of their own."""
-    place = {"x": at, "yref": "y domain", "y": 1 - 0.07 * (number % 3), "xanchor": "right" if late else "left"}
-    look = {"showarrow": False, "font": {"color": "var(--ink)"}, "bgcolor": "var(--paper)"}
-    return {**place, **look, "yanchor": "top", "text": _plain(text)}
+    """What is said of a step, above the points at the upper end of its line; neighbours stand on rows of their own."""
+    rows = 3
+    height = 1 - (1 - BELOW_STEPS) * (number % rows) / rows
+    place = {"x": at, "yref": "paper", "y": height, "xanchor": "right" if late else "left", "yanchor": "top"}
+    return {**place, "text": _plain(text), "showarrow": False, "font": {"color": "var(--ink)"}}
 
 
 def _values(title: str, seen: Sequence[float], ratio: Sequence[float] | None) -> dict[str, Any]:

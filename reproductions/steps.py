@@ -8,7 +8,7 @@ say. docs/comparing.md says how the penalty was chosen and how often it sees a s
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, log, sqrt
+from math import exp, inf, log, sqrt
 from statistics import fmean, median
 
 from reproductions.ratios import Estimate, positive
@@ -36,10 +36,10 @@ class Step:
 
 def find(series: Sequence[Estimate]) -> list[Step] | None:
     """The steps of a series in order of time; ``None`` where it has too few points to look, or one is no ratio."""
-    values = [one.value for one in series]
-    if len(values) < LEAST or not all(value is not None and positive(value) for value in values):
+    values = [one.value or 0.0 for one in series]
+    if len(values) < LEAST or not positive(*values):
         return None
-    logs = [log(value) for value in values if value is not None]
+    logs = [log(value) for value in values]
     ends = [0, *breaks(logs, noise(logs, series) ** 2), len(logs)]
     levels = [fmean(logs[start:end]) for start, end in pairwise(ends)]
     return [
@@ -54,9 +54,7 @@ def noise(logs: Sequence[float], series: Sequence[Estimate]) -> float:
     # The difference of two neighbours has twice the variance of one.
     neighbours = sqrt(fmean(squares) / 2)
     halves = [
-        (log(one.high) - log(one.low)) / 2
-        for one in series
-        if one.low is not None and one.high is not None and positive(one.low, one.high) and one.high >= one.low
+        (log(one.high) - log(one.low)) / 2 for one in series if one.low and one.high and 0 < one.low <= one.high < inf
     ]
     said = median(halves) / HALF_WIDTH if halves else 0.0
     return max(neighbours, said, QUIETEST)

@@ -80,6 +80,7 @@ def drawn(metric: str, every: Sequence[Looked]) -> dict[str, Any]:
 
 def line(one: Looked, divisor: float, alone: bool) -> dict[str, Any]:
     """One series as a chart takes it; ``alone`` needs no name beside its steps."""
+    runs = reverse("runs")
     whose = "" if alone else f"{one.series.device}: "
 
     def scaled(name: str) -> list[float | None]:
@@ -92,7 +93,7 @@ def line(one: Looked, divisor: float, alone: bool) -> dict[str, Any]:
         "y": scaled("value"),
         "low": scaled("low"),
         "high": scaled("high"),
-        "links": [reverse("run", args=[run.run_id]) for run, _ in one.points],
+        "links": [f"{runs}{run.run_id}/" for run, _ in one.points],
         "steps": [(moment(step.after), whose + wording.factor(step.factor)) for step in one.steps or ()],
     }
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -129,7 +128,8 @@ def environments(
 ) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
     """The rows of two fingerprints that differ, and those that are equal; what one lacks is not reported there."""
     left, right = dict(a), dict(b)
-    names = dict.fromkeys(name for pair in zip_longest(left, right) for name in pair if name is not None)
+    # The two databases keep the order of JSON each in its own way.
+    names = sorted({*left, *right}, key=str.casefold)
     both = [(name, left.get(name, "not reported"), right.get(name, "not reported")) for name in names]
     return (
         [row for row in both if row[1] != row[2]],

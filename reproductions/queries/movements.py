@@ -12,7 +12,7 @@ from reproductions.queries.history import Case, Figure, Means, Recorded, Series
 from reproductions.ratios import Estimate
 from techniques.models import Technique
 
-MOST_LISTED = 200
+MOST_LISTED = 60
 COLUMNS = ("run", "device", "size", "finished", "commit", "code", "variant", "sweep", "point", "metric", "unit",
            "better", "median", "ci_low", "ci_high", "n", "step")  # fmt: skip
 

@@ -122,3 +122,43 @@ def test_large_numbers_at_an_axis_are_written_out() -> None:
     line = {**LINE, "y": [284_159.5, 10.0], "low": [None] * 2, "high": [None] * 2}
     assert drawn(line, ratio=False)["layout"]["yaxis"]["tickformat"] == ","
     assert "tickformat" not in drawn(LINE, ratio=False)["layout"]["yaxis"]
+
+
+PAST = {
+    "name": "A laptop <b>, cpu",
+    "x": ["2026-01-01 12:00:00", "2026-01-02 12:00:00"],
+    "y": [2.0, 2.6],
+    "low": [1.9, None],
+    "high": [2.1, None],
+    "links": ["/runs/1/", "/runs/2/"],
+    "steps": [("2026-01-02 12:00:00", "Other <i>: 1.30 ×")],
+}
+
+
+@pytest.mark.parametrize("ratio", [True, False])
+@pytest.mark.parametrize("series", [[PAST] * 6, [{**PAST, "steps": []}], []])
+def test_plotly_accepts_a_history(series: list[dict[str, Any]], ratio: bool) -> None:
+    figure = charts.history(series, y_title="speed-up, ×", ratio=ratio)
+    go.Figure(figure)
+    json.dumps(figure, allow_nan=False)
+
+
+def test_a_step_is_an_upright_line_with_words_above_the_points() -> None:
+    layout = charts.history([PAST], y_title="speed-up, ×", ratio=True)["layout"]
+    assert layout["shapes"][0]["x0"] == layout["shapes"][0]["x1"] == "2026-01-02 12:00:00"
+    assert layout["annotations"][0]["text"] == "Other &lt;i&gt;: 1.30 ×"
+    assert layout["annotations"][0]["y"] > layout["yaxis"]["domain"][1]
+
+
+def test_names_are_drawn_letter_by_letter() -> None:
+    hostile = {**LINE, "name": '<a href="x">&</a>', "x": ["<b>", "b"]}
+    figure = charts.sweep([hostile], x_title="<i>x", y_title="<i>y", ratio=False, claims=())
+    assert figure["data"][0]["name"] == '&lt;a href="x"&gt;&amp;&lt;/a&gt;'
+    assert figure["data"][0]["x"] == ["&lt;b&gt;", "b"]
+    assert "<i>" not in json.dumps(figure["layout"])
+
+
+def test_two_runs_share_the_marks_of_a_variant() -> None:
+    lines = [{**LINE, "kind": kind, "symbol": number} for number in (0, 1) for kind in ("first", "second")]
+    marks = [one["marker"]["symbol"] for one in drawn(*lines)["data"]]
+    assert marks == ["circle-open", "circle", "square-open", "square"]

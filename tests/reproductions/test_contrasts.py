@@ -52,7 +52,7 @@ def test_a_line_says_who_is_better_in_its_direction(a: Measurement, b: Measureme
 
 @pytest.mark.parametrize(
     "other",
-    [{"unit": "ms"}, {"variant": "other"}, {"detail": "fp16"}, {"simulated": True}, {"sweep": "load"}, {"role": "peer"}],
+    [{"unit": "ms"}, {"variant": "other"}, {"detail": "fp16"}, {"simulated": True}, {"role": "peer"}],
 )  # fmt: skip
 def test_what_is_not_the_same_quantity_is_never_divided(other: dict[str, Any]) -> None:
     found = contrasts.lines([row()], [row(**other)])

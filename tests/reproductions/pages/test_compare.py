@@ -82,7 +82,7 @@ def test_only_rows_that_differ_stand_in_the_table_of_environments(client, techni
     a = measured(technique, environment={"cores": 2, "packages": packages})
     b = measured(technique, environment={"cores": 2, "packages": {**packages, "torch": "2.2"}, "libc": "glibc"})
     found = page(client, a, b).context["comparison"]
-    assert found.differing == [("torch", "2.1", "2.2"), ("libc", "not reported", "glibc")]
+    assert found.differing == [("libc", "not reported", "glibc"), ("torch", "2.1", "2.2")]
     assert sorted(found.equal) == [("cores", "2"), ("numpy", "2.0")]
 
 
@@ -99,7 +99,8 @@ def test_a_run_without_numbers_leads_to_its_page(client, technique, status):
     ("a", "b", "status"),
     [
         ("", "", 200), ("known", "", 200), ("", "known", 200), ("known", "known", 400),
-        ("known", uuid.UUID(int=1), 404), ("x", "known", 400), ("known", "\0", 400), ("9" * 5000, "y", 400), ("' OR 1=1", "<script>", 400),
+        ("known", uuid.UUID(int=1), 404), ("x", "known", 400), ("known", "\0", 400),
+        ("9" * 5000, "y", 400), ("' OR 1=1", "<script>", 400),
     ],
 )  # fmt: skip
 def test_whatever_is_asked_there_is_a_way_on(client, technique, a, b, status):
