@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH ?= 1
 
-.PHONY: help setup run test check lock scale bench peers clean backup restore try-deployment
+.PHONY: help setup run test check lock scale bench peers clean backup restore api-check try-deployment
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -49,6 +49,9 @@ backup: ## database and uploads into one file, while the site goes on; TO=file
 restore: ## bring a backup back: FROM=file, REPLACE=1 in place of what is there
 	@test -n "$(FROM)" || { echo "which backup? make restore FROM=file"; exit 2; }
 	@$(BIN)/python manage.py restore --from "$(FROM)" $(if $(filter 1,$(REPLACE)),--replace)
+
+api-check: .venv/dev.stamp ## hold the API against its own document with schemathesis; EXAMPLES=30
+	$(BIN)/python tools/api_check.py $(or $(EXAMPLES),30)
 
 try-deployment: .venv/dev.stamp ## run every command of docs/deployment.md in a folder that is thrown away
 	$(BIN)/python tools/try_deployment.py
