@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH ?= 1
 
-.PHONY: help setup run test check lock scale bench peers clean backup restore api-check try-deployment
+.PHONY: help setup run test check lock scale bench peers clean backup restore api-check try-deployment faults
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -58,6 +58,9 @@ try-deployment: .venv/dev.stamp ## run every command of docs/deployment.md in a 
 
 scale: .venv/dev.stamp ## page times with 100,000 publications and 1,000,000 measurements: ENGINE=sqlite|postgres|both
 	$(BIN)/python tools/scale.py $(or $(ENGINE),both) $(ARGS)
+
+faults: .venv/run.stamp ## kill workers, databases and runs by the hundred and audit: RUNS=1000 ENGINE=sqlite|postgres|both SEED=
+	@PYTHONPATH=tools nice $(BIN)/python -m faults --runs $(or $(RUNS),1000) --engine $(or $(ENGINE),both) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock: .venv/dev.stamp ## resolve requirements/*.in again
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras -o requirements/base.txt requirements/base.in

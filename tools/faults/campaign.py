@@ -13,9 +13,9 @@ from faults import audit, fleet, injectors, ledger, site
 from faults.plans import Plan
 from faults.watcher import Watcher
 from reproductions import services
-from reproductions.models import Measurement, Run
+from reproductions.models import Measurement, Run, Worker
 
-TICK, SAMPLE, SCAN, TELL = 0.03, 0.35, 0.8, 15.0
+TICK, SAMPLE, SCAN, TELL, MUSTER = 0.03, 0.35, 0.8, 15.0, 120.0
 # Runs that may be open at once in each queue: more than there are workers, and by turns fewer, when a run that was put
 # back finds a worker at once.
 CROWDED, SPARSE, TURN = {"cpu": 14, "disk": 2, "real": 5}, {"cpu": 5, "disk": 2, "real": 5}, 50
@@ -58,13 +58,24 @@ class Campaign:
 
     def run(self) -> None:
         """Until every run has ended, or nothing moves any more."""
-        site.know_machines(self.crew.machines)
+        site.know_machines(self.crew.machines, ask="real" in self.waiting)
+        self.muster()
         while (any(self.waiting.values()) or self.watcher.open) and not self.stalled:
             self.tick()
             time.sleep(TICK)
         while self.hand.later:
             self.tick()
             time.sleep(TICK)
+
+    def muster(self) -> None:
+        """Start the workers, and wait until all have announced themselves: who dies before is watched by nobody."""
+        deadline = time.monotonic() + MUSTER
+        while Worker.objects.filter(state__in=Worker.LIVING).count() < len(self.crew.members):
+            if time.monotonic() > deadline:
+                raise SystemExit("the workers do not announce themselves; see their logs with --keep")
+            self.crew.tick(time.monotonic())
+            time.sleep(10 * TICK)
+        self.moved = time.monotonic()
 
     @property
     def stalled(self) -> bool:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from faults.processes import dies_with_parent
 from faults.site import GRACE, LEASE, MEMORY_BYTES, ROOT, SCALE, Site
@@ -154,9 +153,10 @@ def staffed(site: Site, chance: random.Random) -> Fleet:
     return fleet
 
 
-def log_tails(folder: Path, characters: int = 1500) -> str:
-    """The ends of the workers' logs, for whoever looks for a reason."""
-    return "\n".join(
-        f"-- {path.name}\n{path.read_text(encoding='utf-8', errors='replace')[-characters:]}"
-        for path in sorted(folder.iterdir())
-    )
+def small_crew(site: Site, chance: random.Random) -> Fleet:
+    """Enough for a short campaign: one machine where two workers race, and two more."""
+    fleet = Fleet(site, chance)
+    fleet.add("ant", "cpu", 2, RUN_MEMORY_BYTES=str(MEMORY_BYTES))
+    fleet.add("bee", "cpu", RUN_MEMORY_BYTES=str(MEMORY_BYTES))
+    fleet.add("cat", "cpu", RUN_MEMORY_BYTES=str(MEMORY_BYTES))
+    return fleet

@@ -83,6 +83,24 @@ OF_ENGINE: dict[str, Sequence[Entry]] = {
                  (2.2, "sound", "kill postgres", PHASES)),
     "sqlite": ((6, "sound", "lock database", PHASES),),
 }  # fmt: skip
+# A dozen for the suite, without the real harness.
+SMALL: Sequence[Entry] = (
+    (1, "sound", "kill child", ("check",)),
+    (1, "sound", "kill warden", ("timing",)),
+    (1, "sound", "kill worker", ("timing",)),
+    (1, "stubborn", "kill worker and warden", ("check",)),
+    (1, "sound", "stop worker", ("compile",)),
+    (1, "sound", "term worker", ("start",)),
+    (1, "sound", "term worker twice", ("store",)),
+    (1, "stubborn", "cancel", ("timing",)),
+    (1, "sound", "deliver again", ("queued",)),
+    (1, "sound", "step clock", ("check",)),
+    (1, "leave-behind", "", ("",)),
+)
+SMALL_OF_ENGINE: dict[str, Entry] = {
+    "postgres": (1, "sound", "kill postgres", ("store",)),
+    "sqlite": (1, "sound", "lock database", ("store",)),
+}
 REAL_PHASES = ("start", "check", "timing")
 REAL: Sequence[Entry] = (
     (3, "real", "cancel", REAL_PHASES),
@@ -125,6 +143,13 @@ def schedule(runs: int, seed: int, engine: str, lease: float, only: str = "") ->
         card = (real if number % REAL_EVERY == 0 else others).pop()
         plans.append(planned(number, card, chance, lease))
     return plans
+
+
+def small_schedule(runs: int, seed: int, engine: str, lease: float) -> list[Plan]:
+    """A short campaign: each fault of the small deck as often as the next, none with the real harness."""
+    chance = random.Random(f"{seed} {engine}")
+    cards = dealt([*SMALL, SMALL_OF_ENGINE[engine]], runs, chance)
+    return [planned(number, card, chance, lease) for number, card in enumerate(cards)]
 
 
 def planned(number: int, card: tuple[str, str, str, int], chance: random.Random, lease: float) -> Plan:

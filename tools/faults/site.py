@@ -15,7 +15,7 @@ from faults.plans import SLUGS, Plan
 from faults.processes import MARK
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LEASE, BEAT, GRACE, MOST_ATTEMPTS = 3, 0.5, 1.0, 3
+LEASE, BEAT, GRACE, MOST_ATTEMPTS = int(os.environ.get("FAULTS_LEASE", "3")), 0.5, 1.0, 3
 SCALE = 0.04  # of the limits, for the stand-in: 3.6 s to start, 6 s for each other phase
 MEMORY_BYTES = 110_000_000
 DISK_BYTES = 1_000_000
@@ -118,12 +118,15 @@ def people_and_techniques() -> tuple[Any, dict[str, Any]]:
     return local_owner(), found
 
 
-def know_machines(names: list[str]) -> None:
-    """Ask the harness once what it can run, and let every machine of the campaign know it: they are all this one."""
+def know_machines(names: list[str], ask: bool) -> None:
+    """Let every machine of the campaign know what it can run: all are this one, so it is asked for once at most."""
     from reproductions import workers
 
-    found = json.dumps(workers.probe())
+    listed = [{"slug": slug, "sizes": ["tiny"], "needs": {}} for slug in SLUGS]
+    invented = {"techniques": listed, "environment": {"cpu": "A Processor", "cores": 2}}
+    found = json.dumps(workers.probe() if ask else invented)
     folder = Path(os.environ["ATLAS_VAR"]) / "probes"
+    folder.mkdir(exist_ok=True)
     for name in names:
         os.environ["ATLAS_MACHINE"] = name
         (folder / f"{workers._state_of_code()}.json").write_text(found, encoding="utf-8")
