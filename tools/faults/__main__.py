@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from faults import plans, processes, site
 
@@ -64,7 +65,7 @@ def said(runs: int, counts: list[int]) -> str:
     return f"runs {runs}, lost {lost}, doubled {doubled}, hung {hung}, orphans {orphans}"
 
 
-def outside(engine: str, runs: int, options: argparse.Namespace) -> dict[str, object] | dict[str, list[int]]:
+def outside(engine: str, runs: int, options: argparse.Namespace) -> dict[str, Any]:
     """Run one engine's campaign; what it found, empty when it came to no end."""
     with tempfile.TemporaryDirectory(prefix="atlas-faults-result-") as folder:
         result = Path(folder) / "result.json"
@@ -76,7 +77,7 @@ def outside(engine: str, runs: int, options: argparse.Namespace) -> dict[str, ob
                 child.terminate()
                 child.wait()
                 raise
-        return json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
+        return dict(json.loads(result.read_text(encoding="utf-8"))) if result.exists() else {}
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:

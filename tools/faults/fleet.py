@@ -42,11 +42,14 @@ class Fleet:
     surprises: list[str] = field(default_factory=list)
     closing: bool = False
 
-    def add(self, machine: str, queues: str, count: int = 1, scale: float = SCALE, **environment: str) -> None:
+    def add(self, machine: str, queues: str, count: int = 1, scale: float = SCALE, temporary: str = "") -> None:
         """Add ``count`` workers of a machine; more than one race for its only device."""
         for number in range(1, count + 1):
             name = f"{machine}-{number}"
-            full = self.site.environment(name, RUN_LIMITS_SCALE=str(scale), **environment) | {"ATLAS_MACHINE": machine}
+            # The real harness needs the memory that it needs.
+            memory = {"RUN_MEMORY_BYTES": str(MEMORY_BYTES)} if scale == SCALE else {}
+            disk = {"TMPDIR": temporary} if temporary else {}
+            full = self.site.environment(name, RUN_LIMITS_SCALE=str(scale)) | {"ATLAS_MACHINE": machine} | memory | disk
             self.members.append(Member(name, machine, queues, full))
 
     @property
@@ -140,13 +143,11 @@ class Fleet:
 def staffed(site: Site, chance: random.Random) -> Fleet:
     """The fleet: machines where two workers race, some with one, one with a small disk, three for the real harness."""
     fleet = Fleet(site, chance)
-    memory = {"RUN_MEMORY_BYTES": str(MEMORY_BYTES)}
-    fleet.add("ant", "cpu", 2, **memory)
-    fleet.add("bee", "cpu", 2, **memory)
+    fleet.add("ant", "cpu", 2)
+    fleet.add("bee", "cpu", 2)
     for machine in ("cat", "dog", "elk", "fox"):
-        fleet.add(machine, "cpu", **memory)
-    disk = {"TMPDIR": str(site.disk)} if site.disk_mounted else {}
-    fleet.add("fly", "disk", **memory, **disk)
+        fleet.add(machine, "cpu")
+    fleet.add("fly", "disk", temporary=str(site.disk) if site.disk_mounted else "")
     fleet.add("gnu", "real", scale=REAL_SCALE)
     fleet.add("hen", "real", scale=REAL_SCALE)
     fleet.add("ibis", "real", scale=REAL_SCALE)
@@ -156,7 +157,7 @@ def staffed(site: Site, chance: random.Random) -> Fleet:
 def small_crew(site: Site, chance: random.Random) -> Fleet:
     """Enough for a short campaign: one machine where two workers race, and two more."""
     fleet = Fleet(site, chance)
-    fleet.add("ant", "cpu", 2, RUN_MEMORY_BYTES=str(MEMORY_BYTES))
-    fleet.add("bee", "cpu", RUN_MEMORY_BYTES=str(MEMORY_BYTES))
-    fleet.add("cat", "cpu", RUN_MEMORY_BYTES=str(MEMORY_BYTES))
+    fleet.add("ant", "cpu", 2)
+    fleet.add("bee", "cpu")
+    fleet.add("cat", "cpu")
     return fleet

@@ -99,7 +99,12 @@ def term_twice(hand: Hand, plan: Plan, line: Line) -> None:
     """SIGTERM to the worker, and once more."""
     pid = worker_of(hand, line)
     hand.fleet.tell(pid, hand.now)
-    hand.after(plan.length, lambda: hand.fleet.member_of(pid) and os.kill(pid, signal.SIGTERM))
+
+    def again() -> None:
+        if hand.fleet.member_of(pid) is not None:
+            hand.fleet.tell(pid, hand.now)
+
+    hand.after(plan.length, again)
 
 
 def cancel(hand: Hand, plan: Plan, line: Line | None) -> None:
