@@ -121,7 +121,8 @@ def _said(at: str, text: str, number: int, late: bool) -> dict[str, Any]:
     rows = 3
     height = 1 - (1 - BELOW_STEPS) * (number % rows) / rows
     place = {"x": at, "yref": "paper", "y": height, "xanchor": "right" if late else "left", "yanchor": "top"}
-    return {**place, "text": _plain(text), "showarrow": False, "font": {"color": "var(--ink)"}}
+    look = {"showarrow": False, "font": {"color": "var(--ink)"}, "bgcolor": "var(--paper)"}
+    return {**place, **look, "text": _plain(text)}
 
 
 def _values(title: str, seen: Sequence[float], ratio: Sequence[float] | None) -> dict[str, Any]:
