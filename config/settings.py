@@ -80,8 +80,11 @@ _options = _database.setdefault("OPTIONS", {})
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _options.setdefault("transaction_mode", "IMMEDIATE")
     _options.setdefault("timeout", 20)
-    _options.setdefault("init_command", "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;")
-elif flag("DATABASE_POOL"):
+    _options.setdefault("init_command", "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=1073741824;")
+else:
+    # Pages ask much in little: compiling a query takes longer than any of them may.
+    _options["options"] = f"{_options.get('options', '')} -c jit=off".strip()
+if flag("DATABASE_POOL") and _database["ENGINE"] != "django.db.backends.sqlite3":
     # Only the web process pools (`manage.py serve` sets the switch): a pool does not survive the fork of a worker.
     _options["pool"] = {"min_size": 1, "max_size": whole("DATABASE_POOL_SIZE", 4), "timeout": 10}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
