@@ -111,6 +111,13 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["technique", "status", "-asked_at"], name="runs_of_technique"),
             models.Index(fields=["-finished_at"], name="runs_by_ending"),
+            models.Index(fields=["-asked_at", "-id"], name="runs_by_asking"),
+            models.Index(fields=["technique", "-finished_at", "-id"], name="newest_of_technique"),
+            # The newest of each technique on each device at each size is found in the index alone.
+            models.Index(
+                fields=["technique", "device", "size", "status", "smoke", "noisy", "accepted", "finished_at", "id"],
+                name="runs_by_kind",
+            ),
         ]
         constraints: ClassVar = [
             # The lock of a device is a law of the database: no two runs are at work on one at a time.
@@ -196,7 +203,10 @@ class Measurement(models.Model):
 
     class Meta:
         ordering = ["run_id", "position"]
-        indexes: ClassVar = [models.Index(fields=["run", "metric"], name="metrics_of_run")]
+        indexes: ClassVar = [
+            models.Index(fields=["run", "metric"], name="metrics_of_run"),
+            models.Index(fields=["run", "position"], name="rows_of_run"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.variant} {self.metric} at {self.sweep}={self.point}"

@@ -1,6 +1,7 @@
 """What verdicts are made from: the newest quiet run of each technique on each device at each size."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
@@ -8,7 +9,8 @@ from django.db.models.functions import RowNumber
 from reproductions import judging, sources
 from reproductions.judging import Evidence, Judgement, Standing, Verdict
 from reproductions.models import Measurement, Run
-from reproductions.queries import measured
+from reproductions.queries import remembered
+from reproductions.queries.evidence_rows import Reading, Rows, read_together
 from techniques.models import Claim, Technique
 
 # A record from outside is no evidence before a curator accepts it.
@@ -23,6 +25,12 @@ READ = (
     "run_id", "variant", "role", "sweep", "point", "point_value", "null_point", "metric", "detail", "unit", "better",
     "simulated", "median", "ci_low", "ci_high", "position",
 )  # fmt: skip
+# What is shown of a run that a claim is held against.
+OF_RUN = (
+    "run_id", "technique_id", "size", "status", "origin", "device_count", "started_at", "finished_at", "asked_at",
+    "noisy", "smoke", "accepted", "commit", "record_digest",
+)  # fmt: skip
+OF_DEVICE = ("device__slug", "device__name", "device__kind")
 
 
 def with_newest(techniques: QuerySet[Technique]) -> QuerySet[Technique]:
@@ -54,7 +62,11 @@ def newest(runs: Iterable[Run]) -> list[Run]:
     """Of runs from ``light``, the newest quiet one of each technique on each device at each size, newest first."""
     quiet = [run for run in runs if run.status == Run.Status.SUCCEEDED and not run.smoke and not run.noisy]
     first = [run for run in quiet if run.number == 1]  # type: ignore[attr-defined]
-    return sorted(first, key=lambda run: (run.finished_at is not None, run.finished_at, run.pk), reverse=True)
+    return sorted(first, key=_ended, reverse=True)
+
+
+def _ended(run: Run) -> tuple[bool, datetime | None, int]:
+    return run.finished_at is not None, run.finished_at, run.pk
 
 
 def gathered(runs: Iterable[Run], rows: Iterable[Measurement]) -> dict[int, list[Evidence]]:
@@ -62,22 +74,30 @@ def gathered(runs: Iterable[Run], rows: Iterable[Measurement]) -> dict[int, list
     by_run: dict[int, list[Measurement]] = {}
     for row in rows:
         by_run.setdefault(row.run_id, []).append(row)
+    return _by_technique(runs, lambda run: by_run.get(run.pk, []))
+
+
+def _by_technique(runs: Iterable[Run], rows: Callable[[Run], Sequence[Measurement]]) -> dict[int, list[Evidence]]:
     found: dict[int, list[Evidence]] = {}
     for run in runs:
-        one = Evidence(run, by_run.get(run.pk, []), run.device_count)
-        found.setdefault(run.technique_id, []).append(one)
+        found.setdefault(run.technique_id, []).append(Evidence(run, rows(run), run.device_count))
     return found
 
 
 def evidence(claims: Iterable[Claim], technique: Technique | None = None) -> dict[int, list[Evidence]]:
-    """What the claims of each technique (or of one) are held against. Two queries."""
+    """What the claims of each technique (or of one) are held against. Two queries; the rows are read when asked for."""
     quiet = Run.objects.filter(QUIET, **({"technique": technique} if technique else {}))
-    runs = newest(light(quiet).filter(number=1))  # type: ignore[misc]  # an annotation, behind a function
+    # Numbered over an index alone; only the first of each are looked up.
+    kind = [F("technique"), F("device"), F("size")]
+    number = Window(RowNumber(), kind, [F("finished_at").desc(nulls_last=True), F("pk").desc()])
+    first = quiet.order_by().annotate(number=number).filter(number=1).values("pk")
+    runs = list(Run.objects.filter(pk__in=first).select_related("device").only(*OF_RUN, *OF_DEVICE))
+    runs.sort(key=_ended, reverse=True)
     kept = Q(metric=judging.SPEEDUP, role=Role.METHOD) | Q(metric=judging.TIME, role=Role.BASELINE)
     for metric, techniques in _by_metric(claims).items():
         kept |= Q(metric__in=judging.names(metric), run__in=[run.pk for run in runs if run.technique_id in techniques])
-    rows = measured.pooled(run.pk for run in runs).filter(kept).exclude(role=Role.PEER)
-    return gathered(runs, rows.only(*READ))
+    reading = Reading((run.pk for run in runs), kept, READ)
+    return _by_technique(runs, lambda run: Rows(reading, run.pk))
 
 
 def _by_metric(claims: Iterable[Claim]) -> dict[str, set[int]]:
@@ -91,10 +111,16 @@ def _by_metric(claims: Iterable[Claim]) -> dict[str, set[int]]:
 def by_claim(
     claims: Sequence[Claim], techniques: Iterable[Technique], found: Mapping[int, Sequence[Evidence]]
 ) -> dict[int, Judgement]:
-    """The judgement on each claim, by its key. No query."""
+    """The judgement on each claim, by its key. One query for the rows of those that are not remembered."""
     implemented = sources.implemented()
     standings = {one.pk: standing(one, found.get(one.pk, ()), implemented) for one in techniques}
-    return {claim.pk: judging.judge(claim, standings.get(claim.technique_id, Standing())) for claim in claims}
+    bases = {pk: remembered.basis(one) for pk, one in standings.items()}
+    unknown = {claim.technique_id for claim in claims if not remembered.knows(claim, bases.get(claim.technique_id))}
+    read_together(one.rows for pk in unknown & standings.keys() for one in standings[pk].evidence)
+    return {
+        claim.pk: remembered.judge(claim, standings.get(claim.technique_id, Standing()), bases.get(claim.technique_id))
+        for claim in claims
+    }
 
 
 def of_claim(claim: Claim) -> Judgement:

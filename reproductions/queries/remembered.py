@@ -1,0 +1,84 @@
+"""Judgements made once. What the runs of a technique say of a claim stays the same while all it rests on does.
+
+It rests on the claim's own words, on the content of each run (the digest of its record, which never changes) and on the
+names of the devices. All of that is the key, so that what is remembered cannot be out of date; a run without a digest
+is judged anew each time. Kept in this process alone, and never more than ``MOST``.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from reproductions import judging
+from reproductions.judging import Judgement, Standing
+from techniques.models import Claim
+
+MOST = 5000
+WORDS = (
+    "pk", "metric", "kind", "qualifier", "value_low", "value_high", "unit", "comparator", "workload", "hardware",
+    "tolerance",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A judgement without its claim and run: those are read anew. ``run`` is the place of the run in the evidence."""
+
+    judgement: Judgement
+    run: int | None
+
+
+_kept: OrderedDict[Hashable, Kept] = OrderedDict()
+_lock = Lock()
+
+
+def basis(standing: Standing) -> Hashable | None:
+    """What a judgement from ``standing`` rests on besides the claim; ``None`` where that cannot be told."""
+    runs = [
+        (one.run.record_digest, one.devices, one.run.finished_at, one.run.size, *_device(one))
+        for one in standing.evidence
+    ]
+    known = all(run[0] for run in runs)
+    return (standing.implemented, standing.failed, *runs) if known else None
+
+
+def _device(one: judging.Evidence) -> tuple[str, str]:
+    device = one.run.device
+    return (device.name, device.kind) if device else ("", "")
+
+
+def knows(claim: Claim, rests_on: Hashable | None) -> bool:
+    """Whether the judgement needs no reading."""
+    return rests_on is not None and _key(claim, rests_on) in _kept
+
+
+def judge(claim: Claim, standing: Standing, rests_on: Hashable | None) -> Judgement:
+    """The judgement on ``claim``, remembered or made."""
+    if rests_on is None:
+        return judging.judge(claim, standing)
+    key = _key(claim, rests_on)
+    with _lock:
+        found = _kept.get(key)
+        if found:
+            _kept.move_to_end(key)
+    if found is None:
+        found = _made(claim, standing)
+        with _lock:
+            _kept[key] = found
+            while len(_kept) > MOST:
+                _kept.popitem(last=False)
+    run = None if found.run is None else standing.evidence[found.run].run
+    return replace(found.judgement, claim=claim, run=run)
+
+
+def _made(claim: Claim, standing: Standing) -> Kept:
+    judgement = judging.judge(claim, standing)
+    places = (place for place, one in enumerate(standing.evidence) if one.run is judgement.run)
+    return Kept(replace(judgement, run=None), next(places, None))
+
+
+def _key(claim: Claim, rests_on: Hashable) -> Hashable:
+    said = json.dumps(claim.like_for_like, sort_keys=True)
+    return (*(getattr(claim, name) for name in WORDS), said, rests_on)
