@@ -1,7 +1,9 @@
 """What verdicts are made from: the newest quiet run of each technique on each device at each size."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
@@ -25,6 +27,8 @@ READ = (
     "run_id", "variant", "role", "sweep", "point", "point_value", "null_point", "metric", "detail", "unit", "better",
     "simulated", "median", "ci_low", "ci_high", "position",
 )  # fmt: skip
+# What no list of runs shows.
+LONG = ("record", "log", "environment", "parameters")
 # What is shown of a run that a claim is held against.
 OF_RUN = (
     "run_id", "technique_id", "size", "status", "origin", "device_count", "started_at", "finished_at", "asked_at",
@@ -48,18 +52,27 @@ def standing(
     return Standing(there, failed, evidence)
 
 
-def light(runs: QuerySet[Run]) -> QuerySet[Run]:
-    """The runs with their device, without their records; ``number`` counts back from the newest of its
-    kind (status, smoke, noisy) of its technique on its device at its size.
+def numbered(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """The runs with ``number``, which counts back from the newest of its kind on its device at its size.
+
+    Of one kind are those of the same technique and status, smoke tests and noisy ones apart.
     """
     kind = [F("technique"), F("device"), F("size"), F("status"), F("smoke"), F("noisy")]
-    number = Window(RowNumber(), kind, [F("finished_at").desc(nulls_last=True), F("pk").desc()])
-    found = runs.select_related("device").defer("record", "log", "environment", "parameters")
-    return found.annotate(number=number)
+    order = [F("finished_at").desc(nulls_last=True), F("pk").desc()]
+    return runs.annotate(number=Window(RowNumber(), kind, order))
+
+
+def number(runs: Iterable[Run]) -> None:
+    """Set the same on runs that are here, which hold the newest of each kind."""
+    counted: Counter[tuple[Any, ...]] = Counter()
+    for run in sorted(runs, key=_ended, reverse=True):
+        kind = run.technique_id, run.device_id, run.size, run.status, run.smoke, run.noisy
+        counted[kind] += 1
+        run.number = counted[kind]  # type: ignore[attr-defined]
 
 
 def newest(runs: Iterable[Run]) -> list[Run]:
-    """Of runs from ``light``, the newest quiet one of each technique on each device at each size, newest first."""
+    """Of numbered runs, the newest quiet one of each technique on each device at each size, newest first."""
     quiet = [run for run in runs if run.status == Run.Status.SUCCEEDED and not run.smoke and not run.noisy]
     first = [run for run in quiet if run.number == 1]  # type: ignore[attr-defined]
     return sorted(first, key=_ended, reverse=True)

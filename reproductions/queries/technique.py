@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import Any
 
 from django.db.models import (
-    Case,
     CharField,
     Count,
     F,
@@ -17,7 +16,6 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Value,
-    When,
     Window,
 )
 from django.db.models.functions import Coalesce, RowNumber
@@ -27,9 +25,17 @@ from reproductions.queries import judgements, workers
 from review import lastchange
 from review.models import Membership, Publication, Review
 from techniques.markdown import CITATION, Citation, keys
-from techniques.models import Challenge, Claim, Response, Strategy, Technique, TechniqueRelation
+from techniques.models import (
+    Challenge,
+    Claim,
+    Response,
+    Strategy,
+    Technique,
+    TechniquePublication,
+    TechniqueRelation,
+)
 
-MOST_RUNS, CHARTED_RUNS = 200, 4
+MOST_RUNS, CHARTED_RUNS = 12, 4
 NEWEST = (F("asked_at").desc(), F("pk").desc())
 WAITING = (Run.Status.QUEUED, *Run.ACTIVE)
 
@@ -85,6 +91,9 @@ def publications(technique: Technique) -> tuple[list[Paper], dict[str, Citation]
     """The technique's own publications, and a citation for each of those and of those its article cites. One query."""
     cited = {key for group in CITATION.findall(technique.article) for key in keys(group)}
     member = Membership.objects.filter(publication=OuterRef("pk"), review__published=True)
+    # Two sets and no "or" between them, so that neither is looked for in all publications.
+    own = TechniquePublication.objects.filter(technique=technique).order_by().values("publication_id")
+    named = Publication.objects.filter(key__in=cited).order_by().values("pk")
     found = (
         Publication.objects.annotate(
             mine=FilteredRelation("technique_roles", condition=Q(technique_roles__technique=technique)),
@@ -93,7 +102,7 @@ def publications(technique: Technique) -> tuple[list[Paper], dict[str, Citation]
             membership=Subquery(member.values("status")[:1]),
             evidence=Subquery(member.values("evidence_url")[:1]),
         )
-        .filter(Q(mine__isnull=False) | Q(key__in=cited))
+        .filter(pk__in=own.union(named))
         .order_by("place", "pk")
     )
     papers, citations = [], {}
@@ -138,12 +147,19 @@ def runs(technique: Technique) -> list[Run]:
         run=OuterRef("pk"), metric="speedup", role=Measurement.Role.METHOD, process__isnull=True, null_point=False,
         simulated=False,
     ).order_by("-median")  # fmt: skip
-    found = judgements.light(Run.objects.filter(judgements.COUNTS, technique=technique))
-    found = found.annotate(best=Subquery(best.values("median")[:1]), best_method=Subquery(best.values("variant")[:1]))
-    # The cases, for the units of the sweeps, of those runs alone that a chart may show: a record is long.
-    cases = Case(When(number=1, then=F("record__cases")))
-    found = found.annotate(place=Window(RowNumber(), order_by=NEWEST), cases=cases)
-    return list(found.filter(Q(place__lte=MOST_RUNS) | Q(number=1)).order_by(*NEWEST))
+    # Numbered over columns alone; what is long or asked of measurements is read of those that are shown.
+    own = judgements.numbered(Run.objects.filter(judgements.COUNTS, technique=technique).order_by())
+    own = own.annotate(place=Window(RowNumber(), order_by=NEWEST)).filter(Q(place__lte=MOST_RUNS) | Q(number=1))
+    found = Run.objects.filter(pk__in=own.values("pk")).select_related("device").defer(*judgements.LONG)
+    # The cases, for the units of the sweeps: a record is long.
+    found = found.annotate(
+        best=Subquery(best.values("median")[:1]),
+        best_method=Subquery(best.values("variant")[:1]),
+        cases=F("record__cases"),
+    )
+    rows = list(found.order_by(*NEWEST))
+    judgements.number(rows)
+    return rows
 
 
 def charted(found: Iterable[Run]) -> list[Run]:
