@@ -31,7 +31,8 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 ROLES = ("stranger", "reader", "screener", "curator", "runner", "owner")
 # One letter for each role: . opened or done, R led elsewhere, L led to the sign-in, F refused, M no such method,
-# N not found. What a POST that is sent empty leads to beyond that is the matter of the page's own tests.
+# N not found, T a token asked for. What a POST that is sent empty leads to beyond that is the matter of the page's own
+# tests.
 EVERYBODY, SIGNED_IN, NOBODY, METHOD = "......", "L.....", "LFFFFF", "MMMMMM"
 CURATORS, SCREENERS, OWNERS = "LFF.F.", "LF..F.", "LFFFF."
 READ = (EVERYBODY, EVERYBODY)
@@ -52,8 +53,8 @@ PAGES = {
     **{f"api:{name}": (EVERYBODY, METHOD) for name in (
         "start", "document", "docs", "publications", "publication", "techniques", "technique", "taxonomy", "classes",
         "class", "responses", "response", "challenges", "challenge", "strategies", "strategy", "claims", "claim",
-        "runs", "run", "measurements", "measurement", "devices", "device")},
-    "runs-feed": (EVERYBODY, METHOD), "changes-feed": (EVERYBODY, METHOD),
+        "run", "measurements", "measurement", "devices", "device")},
+    "api:runs": (EVERYBODY, "TTTTTT"), "runs-feed": (EVERYBODY, METHOD), "changes-feed": (EVERYBODY, METHOD),
     "metrics": ("NNNNN.", METHOD), "operations": (OWNERS, "LFFFFM"),
     "runs-outside": READ, "run-decide": (METHOD, CURATORS),
     "technique-run": (METHOD, "FFFF.."), "run-cancel": (METHOD, "LFFFF."),
@@ -207,7 +208,7 @@ def letter(answer, method: str) -> str:
         to_login = "/login/" in answer.url
         return "L" if to_login else "." if method == "post" else "R"
     assert answer.status_code < 500
-    known = {200: ".", 403: "F", 404: "N", 405: "M", 400: ".", 409: ".", 422: ".", 429: "."}
+    known = {200: ".", 401: "T", 403: "F", 404: "N", 405: "M", 400: ".", 409: ".", 422: ".", 429: "."}
     return known[answer.status_code]
 
 
