@@ -46,7 +46,7 @@ token.save()
 def main(examples: str, more: list[str]) -> int:
     """Start the site, check it as a stranger and with a token, stop it."""
     with tempfile.TemporaryDirectory(prefix="atlas-api-") as folder:
-        environment = os.environ | {"ATLAS_VAR": folder, "RUN_REAPER": "0", "LOG_LEVEL": "ERROR"}
+        environment = os.environ | {"ATLAS_VAR": folder, "RUN_REAPER": "0", "LOG_LEVEL": "CRITICAL"}
         for command in ("migrate -v0", "load_catalogue", "ingest_results"):
             manage(environment, *command.split())
         token = token_of(environment)

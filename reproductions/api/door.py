@@ -102,7 +102,7 @@ def check(request: HttpRequest, arguments: dict[str, Any], rule: document.Rule) 
     """Refuse what the document does not know."""
     if not rule.methods or "\0" in request.path:
         raise Problem(404, f"There is nothing at this address. {document.WHERE}")
-    method = "GET" if request.method == "HEAD" else request.method
+    method = "GET" if request.method == "HEAD" else str(request.method)
     if method not in rule.methods:
         raise Problem(405, f"This address does not know the method {request.method}: {', '.join(rule.offered)}.")
     if request.headers.get("Accept") and not any(request.accepts(kind) for kind in ACCEPTED):

@@ -19,7 +19,7 @@ from review.history import BEGAN
 from review.models import Membership, Publication
 from review.search import PUBLICATIONS
 from review.search_terms import terms
-from techniques.models import Claim, Strategy, Technique
+from techniques.models import Claim, Strategy, Technique, TechniquePublication
 
 MEMBERS = Prefetch(
     "memberships", Membership.objects.filter(review__published=True).select_related("review"), to_attr="of_the_review"
@@ -58,7 +58,7 @@ def publications(
         members = Membership.objects.filter(review__published=True, status__in=memberships)
         found = found.filter(pk__in=members.order_by().values("publication"))
     if classes:
-        about = Technique.publications.through.objects.filter(technique__technique_class__slug__in=classes)
+        about = TechniquePublication.objects.filter(technique__technique_class__slug__in=classes)
         found = found.filter(pk__in=about.order_by().values("publication"))
     if years:
         found = found.filter(year__in=years)

@@ -6,6 +6,8 @@ import re
 import pytest
 import schemathesis
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -17,13 +19,23 @@ pytestmark = pytest.mark.django_db
 EXAMPLES = 3
 
 
+@pytest.fixture
+def kept_connection():
+    """Requests leave the connection open, as those of Django's own client do: what the test made is in it."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
 def operations() -> list[tuple[str, str]]:
     assert addresses.urlpatterns
     return [(method.upper(), path) for path, methods in document()["paths"].items() for method in methods]
 
 
 @pytest.mark.parametrize(("method", "path"), operations())
-def test_answers_are_as_the_document_says(method, path):
+def test_answers_are_as_the_document_says(method, path, kept_connection):
     # The whole of it is `make api-check`: more cases, sequences of requests, and a token.
     technique = factories.technique(slug="flash-attention")
     factories.claim(technique, slug="flashattention-1")

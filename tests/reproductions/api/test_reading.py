@@ -19,7 +19,7 @@ PINS = {
     "": 0, "publications/": 5, "publications/paper-0/": 9, "techniques/": 10, "techniques/hub/": 14, "taxonomy/": 6,
     "taxonomy/classes/": 2, "taxonomy/strategies/": 3, "taxonomy/responses/": 2, "taxonomy/challenges/": 2,
     "taxonomy/classes/training/": 2, "claims/": 8, "claims/?verdict=not-attempted": 7, "claims/a-claim/": 8, "runs/": 6,
-    "runs/{run}/": 5, "measurements/": 4, "measurements/{measurement}/": 4, "devices/": 5, "devices/{device}/": 4,
+    "runs/{run}/": 5, "measurements/": 5, "measurements/{measurement}/": 4, "devices/": 5, "devices/{device}/": 4,
     "openapi.json": 0, "docs/": 0,
 }  # fmt: skip
 
