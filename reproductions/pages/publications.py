@@ -13,7 +13,7 @@ from review import apa, charts, csl, exports, ris
 from review.models import Publication
 from review.pages.moved import follows
 
-PAGE_LENGTH = 100
+PAGE_LENGTH = 50
 
 
 def index(request: HttpRequest) -> HttpResponse:

@@ -137,7 +137,7 @@ class Listing:
 
 
 def listing(asked: QueryDict) -> Listing:
-    """The listing of an address: ``q``, and ``membership``, ``class`` and ``year``, each repeatable. Two queries.
+    """The listing of an address: ``q``, and ``membership``, ``class`` and ``year``, each repeatable. Three queries.
 
     Whatever makes no sense is left out, so that any address is a page.
     """
@@ -150,7 +150,11 @@ def listing(asked: QueryDict) -> Listing:
 
 
 def _groups(found: QuerySet[Publication], classes: Sequence[TechniqueClass]) -> list[Group]:
-    """All of ``found`` in groups; the database counts, so that a hundred thousand cost no more than its index."""
+    """All of ``found`` in groups. Two queries: most publications have neither membership nor technique, and those are
+    counted by year in an index alone.
+    """
+    members = Membership.objects.filter(review__published=True).order_by().values("publication_id")
+    roles = TechniquePublication.objects.order_by().values("publication_id")
     standing = Case(
         *(When(_is(status), then=Value(status)) for status in Membership.Status.values),
         default=Value(""), output_field=CharField(),
@@ -159,11 +163,15 @@ def _groups(found: QuerySet[Publication], classes: Sequence[TechniqueClass]) -> 
         f"about_{one.pk}": Case(When(_about([one.slug]), then=1), default=0, output_field=IntegerField())
         for one in classes
     }
-    rows = found.order_by().annotate(standing=standing, **about).values_list("year", "standing", *about)
-    return [
+    known = found.filter(pk__in=members.union(roles)).order_by().annotate(standing=standing, **about)
+    groups = [
         Group(str(year or ""), status, frozenset(one.slug for one, told in zip(classes, flags, strict=True) if told), n)
-        for year, status, *flags, n in rows.annotate(n=Count("pk"))
+        for year, status, *flags, n in known.values_list("year", "standing", *about).annotate(n=Count("pk"))
     ]
+    rest = Counter({str(year or ""): n for year, n in found.order_by().values_list("year").annotate(n=Count("pk"))})
+    for group in groups:
+        rest[group.year] -= group.n
+    return [*groups, *(Group(year, "", frozenset(), n) for year, n in rest.items() if n > 0)]
 
 
 def _is(*statuses: str) -> Q:

@@ -15,6 +15,7 @@ REASON = "synthetic, for measuring at scale"
 VENUES, YEARS = 300, range(2017, 2027)
 REPORTS = 20  # one study in so many has two reports
 PER_TECHNIQUE = 100  # one publication in so many evaluates a technique
+ABSTRACT = 160  # words
 DEEP = 300  # changes of the record with the longest history
 NAMES = ("id", "study_id", "key", "slug", "entry_type", "title", "authors", "authors_text", "venue", "year", "doi",
          "arxiv_id", "url", "fields")  # fmt: skip
@@ -65,7 +66,7 @@ def _publications(first: int, studies: list[int], words: Words) -> Iterator[tupl
         journal = number % 4 == 0
         fields = [
             ["title", title], ["author", " and ".join(authors)], ["year", str(year)],
-            ["journal" if journal else "booktitle", venue], ["abstract", " ".join(words.some(60)) + "."],
+            ["journal" if journal else "booktitle", venue], ["abstract", " ".join(words.some(ABSTRACT)) + "."],
             ["url", url], *([["doi", doi]] if doi else []), *([["eprint", arxiv]] if arxiv else []),
         ]  # fmt: skip
         kind = "article" if journal else "inproceedings"

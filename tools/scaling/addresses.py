@@ -27,7 +27,7 @@ ROWS: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ("technique-report", ("{technique}",), "", (STRANGER,)),
     ("publications", (), "", ALL),
     ("publications", (), "page={last_publications}", (STRANGER,)),
-    ("publications", (), "page=500", (STRANGER,)),
+    ("publications", (), "page=1000", (STRANGER,)),
     ("publications", (), "year=2023", (STRANGER,)),
     ("publications", (), "year=2023&year=2024&class=inference&membership=confirmed", (STRANGER,)),
     ("publications", (), "membership=reconstructed", (STRANGER,)),

@@ -35,7 +35,7 @@ def facts() -> dict[str, Any]:
         "waiting": Run.objects.filter(status="queued").earliest("pk").run_id,
         "record": Record.objects.filter(decisions__isnull=False).earliest("pk").pk,
         "rare": rare(),
-        "last_publications": -(-Publication.objects.count() // 100),
+        "last_publications": -(-Publication.objects.count() // 50),
         "last_ledger": -(-Membership.objects.filter(review__slug=SYNTHETIC).count() // 50),
         "last_runs": -(-Run.objects.count() // 50),
     }
