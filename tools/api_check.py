@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTHON = sys.executable
 STARTING = 60
+LOG = "site.log"
 # A record can be as its schema says and still be refused, for what no schema can say: a technique that is not there,
 # samples that do not add up to their median.
 CONFIGURATION = """
@@ -62,6 +63,8 @@ def main(examples: str, more: list[str]) -> int:
         finally:
             site.send_signal(signal.SIGTERM)
             site.wait(timeout=30)
+            said = (Path(folder) / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+            print("\n".join(line for line in said if " ERROR " in line), end="")
     return max(stranger, owner)
 
 
@@ -78,9 +81,11 @@ def token_of(environment: dict[str, str]) -> str:
 
 
 def start(environment: dict[str, str], port: int) -> "subprocess.Popen[bytes]":
-    """The site under gunicorn."""
+    """The site under gunicorn, which lets long addresses through here: their limit is the server's, not the API's."""
     words = ["config.wsgi:application", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--log-level", "error"]
-    return subprocess.Popen([str(BIN / "gunicorn"), *words], env=environment, cwd=ROOT)
+    with (Path(environment["ATLAS_VAR"]) / LOG).open("wb") as log:
+        command = [str(BIN / "gunicorn"), *words, "--limit-request-line", "0"]
+        return subprocess.Popen(command, env=environment, cwd=ROOT, stderr=log)
 
 
 def free_port() -> int:
