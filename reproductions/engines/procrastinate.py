@@ -15,11 +15,12 @@ from django_tasks import TaskResult, TaskResultStatus
 from django_tasks.backends.base import BaseTaskBackend
 from django_tasks.base import Task
 from django_tasks.exceptions import TaskResultDoesNotExist
-from procrastinate import App
-from procrastinate.contrib.django import app
+from procrastinate import App, PsycopgConnector
+from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker as JobWorker
+from psycopg_pool import AsyncNullConnectionPool
 
 NAME = "django_tasks.run"
 # What procrastinate calls a job's state, as the Tasks API calls it; all that is not here has failed.
@@ -92,7 +93,9 @@ def work(queues: list[str], name: str, interval: float, stopping: threading.Even
 
 async def _session(queues: list[str] | None, name: str, interval: float, stopping: threading.Event) -> None:
     """One connection to the queue: it ends when ``stopping`` is set, or with the connection."""
-    connected = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    # No pool: one would wait for its broken connections with growing pauses, and keep a worker that is told to leave.
+    connector = PsycopgConnector(kwargs=connector_params(), pool_factory=AsyncNullConnectionPool)
+    connected = app.with_connector(connector)
     async with connected.open_async():
         worker = JobWorker(
             connected,
