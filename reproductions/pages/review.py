@@ -27,14 +27,16 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, review: Review) -> HttpResponse:
-    flow = flow_of(review)
+    flow, counts = flow_of(review), queries.membership_counts(review)
+    ledger = reading.ledger(review, counts)
     context = {
         "review": review,
         "flow": flow,
         "drawings": drawings(flow),
         "facts": list(queries.protocol(review)),
-        "counts": queries.membership_counts(review),
-        "page": Paginator(reading.ledger(review), PAGE_LENGTH).get_page(request.GET.get("page")),
+        "counts": counts,
+        "ledger": ledger,
+        "page": Paginator(ledger, PAGE_LENGTH).get_page(request.GET.get("page")),
         "cases": reading.case_studies(review),
     }
     return render(request, "pages/review.html", context)

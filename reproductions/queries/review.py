@@ -1,12 +1,14 @@
 """What the page of a review reads across the floors: its ledger and its case studies, with classes of techniques."""
 
-from django.db.models import Case, Prefetch, QuerySet, Value, When
+from collections.abc import Mapping
+
+from django.db.models import Prefetch, QuerySet
 
 from review import lastchange
+from review.ledger import Ledger
 from review.models import Membership, Publication, Review
 from techniques.models import TechniquePublication
 
-_ORDER = Case(*(When(status=status, then=Value(place)) for place, status in enumerate(Membership.Status.values)))
 _SHOWN = ("publication_id", "technique__slug", "technique__technique_class__slug", "technique__technique_class__name")
 _ROLES = Prefetch(
     "publication__technique_roles",
@@ -20,10 +22,10 @@ def for_page() -> QuerySet[Review]:
     return Review.objects.annotate(**lastchange.annotations(Review))
 
 
-def ledger(review: Review) -> QuerySet[Membership]:
-    """Every membership of the review, confirmed ones first, with publications and their ``roles`` in techniques."""
-    rows = review.memberships.select_related("publication").prefetch_related(_ROLES)
-    return rows.order_by(_ORDER, "publication__title", "pk")
+def ledger(review: Review, counts: Mapping[str, int]) -> Ledger:
+    """The ledger of the review, with publications and their ``roles`` in techniques."""
+    shown = Membership.objects.select_related("publication").prefetch_related(_ROLES)
+    return Ledger(review, counts, shown)
 
 
 def case_studies(review: Review) -> list[Publication]:

@@ -167,6 +167,7 @@ class Membership(models.Model):
 
     class Meta:
         ordering = ["publication__key"]
+        indexes: ClassVar = [models.Index(fields=["review", "status", "publication", "id"], name="ledger_of_review")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["review", "publication"], name="one_membership_per_review"),
             models.CheckConstraint(

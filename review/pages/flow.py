@@ -16,6 +16,7 @@ from review.faults import decode
 from review.models import Review
 from review.prisma import flow_of, places, reporting, table
 from review.prisma.reported import source_of
+from review.prisma.standing import listed
 from review.queries import membership_counts
 
 PAGE_LENGTH, LARGEST = 50, 200_000
@@ -28,7 +29,7 @@ def box(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     flow = flow_of(review)
     shown = flow.box(name)
     part = request.GET.get("part", "").replace("\0", "")
-    rows = places.listed(review, name, part) if flow.counted else None
+    rows = listed(review, name, part) if flow.counted else None
     if shown is None and rows is None:
         raise Http404("No such box.")
     context: dict[str, Any] = {
@@ -45,7 +46,6 @@ def box(request: HttpRequest, slug: str, name: str) -> HttpResponse:
         context["counts"] = membership_counts(review)
         context["before"] = Review.objects.filter(published=True).first()
     else:
-        rows = rows.select_related("publication", "search", "duplicate_of__publication")
         context["page"] = Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
         context["part_name"] = next((one.name for one in (shown.parts if shown else ()) if one.value == part), part)
     return render(request, "pages/flow_box.html", context)

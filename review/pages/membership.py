@@ -11,7 +11,9 @@ from django.views.decorators.http import require_POST
 
 from review import bibtex, membership
 from review.faults import decode
+from review.ledger import ledger as ledger_of
 from review.models import Membership, Review
+from review.queries import membership_counts
 
 PAGE_LENGTH, LARGEST = 50, 1_000_000
 curator = permission_required("review.change_membership", raise_exception=True)
@@ -23,12 +25,11 @@ def ledger(request: HttpRequest, slug: str) -> HttpResponse:
     """Every entry with its evidence, and in each row the form that settles it."""
     review = get_object_or_404(Review, slug=slug)
     chosen = request.GET.get("status", Membership.Status.RECONSTRUCTED)
-    rows = review.memberships.select_related("publication").order_by("publication__title", "pk")
-    if chosen in Membership.Status.values:
-        rows = rows.filter(status=chosen)
+    counts = membership_counts(review)
+    rows = ledger_of(review, counts, *({chosen} & set(Membership.Status.values)))
     page = Paginator(rows, PAGE_LENGTH).get_page(request.GET.get("page"))
-    counts = [(status, review.memberships.filter(status=status).count()) for status in Membership.Status.values]
-    context = {"review": review, "page": page, "chosen": chosen, "counts": counts, "address": address_of(review)}
+    context = {"review": review, "page": page, "chosen": chosen, "counts": counts.items(), "ledger": rows}
+    context["address"] = address_of(review)
     return render(request, "pages/membership.html", context)
 
 

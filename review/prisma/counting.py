@@ -1,4 +1,4 @@
-"""The flow of a review that is screened here: every number is a query over its records and decisions, five in all."""
+"""The flow of a review that is screened here: every number is a query over its records and decisions, four in all."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from review.models import Criterion, Membership, Record, Review, Search
+from review.models import Membership, Record, Review, Search
 from review.prisma.flow import DATABASES, KEYS, OTHER, Arm, Flow, Named, Part, arm
-from review.prisma.places import BOXES, OTHER_KINDS, placed
+from review.prisma.places import BOXES, OTHER_KINDS
 from review.prisma.reported import numbers_of, studies
+from review.prisma.standing import Standing, tally
 
 OF_KIND = {
     Search.Kind.DATABASE: "database_results",
@@ -56,12 +57,9 @@ class _Source:
 
 def counted(review: Review) -> Flow | None:
     """The flow of ``review`` from its screening; ``None`` where it has no record yet."""
-    columns = ("search__kind", "search__source", "place", "why")
-    rows = list(placed(review).order_by().values_list(*columns).annotate(n=Count("pk")).order_by(*columns))
-    if not rows:
+    groups = [_Group(*row) for row in tally(review, "kind", "source", "place", "why", "why_name")]
+    if not groups:
         return None
-    names = dict(Criterion.objects.filter(slug__in={row[3] for row in rows}).values_list("slug", "name"))
-    groups = [_Group(kind, source, place, why, names.get(why, ""), n) for kind, source, place, why, n in rows]
     sources = _sources(review)
     arms, numbers = [], dict[str, int | Named]()
     for start, kinds in ((DATABASES, (Search.Kind.DATABASE, Search.Kind.REGISTER)), (OTHER, OTHER_KINDS)):
@@ -134,7 +132,7 @@ def _flow(review: Review, arms: tuple[Arm, ...], numbers: dict[str, Any]) -> Flo
     before = Review.objects.filter(published=True).exclude(pk=review.pk).first()
     members = Membership.objects.filter(review=before).exclude(status=Membership.Status.ADDITIONAL)
     known = Q(publication__study__in=members.values("publication__study"))
-    found = placed(review).filter(place="included").order_by().aggregate(
+    found = Record.objects.filter(pk__in=Standing(review, BOXES["included"]).keys()).aggregate(
         n=Count("publication__study", distinct=True), again=Count("publication__study", distinct=True, filter=known)
     )  # fmt: skip
     numbers["new_studies"], again = found["n"], found["again"]

@@ -6,10 +6,10 @@ either. Two who differ have no verdict, and their record waits.
 
 from typing import Any
 
-from django.db.models import Case, CharField, Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, CharField, Count, F, Max, Min, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Cast, Coalesce, Concat, Substr
 
-from review.models import Decision, Record, Review, Search, Stage, Verdict
+from review.models import Record, Review, Search, Stage, Verdict
 
 PLACES = (
     "removed", "waiting-screening", "excluded", "waiting-sought", "waiting-retrieval", "not-retrieved",
@@ -38,20 +38,40 @@ OTHER_KINDS = (Search.Kind.WEBSITE, Search.Kind.ORGANISATION, Search.Kind.CITATI
 _TEXT = CharField()
 
 
-def _deciding(stage: str) -> QuerySet[Decision]:
-    """The decision whose verdict and reason count, if the stage is settled: the resolution, else the first."""
-    return Decision.objects.filter(record=OuterRef("pk"), stage=stage).order_by("-final", "pk")
+def _deciding(stage: str, then: Any) -> Min:
+    """The decision whose verdict and reason count, if the stage is settled: the resolution, else the first.
+
+    Read along with the others in one pass: of texts that begin with the decision's rank the least is wanted, and
+    ``then`` is what is to be known of it, from letter ``TOLD`` on.
+    """
+    rank = Case(When(decisions__final=True, then=Value("0")), default=Value("1"), output_field=_TEXT)
+    number = Cast(F("decisions__pk") + WIDE, TextField())
+    told = Concat(rank, number, then, output_field=_TEXT)
+    return Min(told, filter=Q(decisions__stage=stage), output_field=_TEXT)
 
 
-def _verdict(review: Review, stage: str) -> Coalesce:
-    deciding = _deciding(stage)
+WIDE = 10**15  # numbers added to it are all of one length
+TOLD = len("0") + len(str(WIDE)) + 1
+
+
+def _verdict(review: Review, stage: str, name: str) -> dict[str, Any]:
+    """The annotations that lead to the verdict at a stage, whose own name is ``at_`` and ``name``."""
+    first, own = f"first_{name}", Q(decisions__stage=stage, decisions__final=False)
+    said = Coalesce(Substr(F(first), TOLD), Value(""), output_field=_TEXT)
+    found: dict[str, Any] = {first: _deciding(stage, F("decisions__verdict"))}
     if review.screeners == 1:
-        found = [Subquery(deciding.values("verdict")[:1])]
-    else:
-        own = Decision.objects.filter(record=OuterRef("pk"), stage=stage, final=False).order_by().values("record")
-        alike = own.annotate(n=Count("pk"), low=Min("verdict"), high=Max("verdict")).filter(n__gte=2, low=F("high"))
-        found = [Subquery(deciding.filter(final=True).values("verdict")[:1]), Subquery(alike.values("low")[:1])]
-    return Coalesce(*found, Value(""), output_field=_TEXT)
+        return found | {f"at_{name}": said}
+    n, low, high = f"n_{name}", f"low_{name}", f"high_{name}"
+    found |= {n: Count("decisions", filter=own), low: Min("decisions__verdict", filter=own)}
+    found |= {high: Max("decisions__verdict", filter=own)}
+    alike = Q(**{f"{n}__gte": 2, low: F(high)})
+    settled = Case(
+        When(Q(**{f"{first}__startswith": "0"}), then=said),
+        When(alike, then=F(low)),
+        default=Value(""),
+        output_field=_TEXT,
+    )
+    return found | {f"at_{name}": settled}
 
 
 def placed(review: Review) -> QuerySet[Any]:
@@ -71,40 +91,24 @@ def placed(review: Review) -> QuerySet[Any]:
         default=Value("included"),
         output_field=_TEXT,
     )
-    verdicts: dict[str, Any] = {
-        "at_abstract": _verdict(review, Stage.ABSTRACT),
-        "at_full_text": _verdict(review, Stage.FULL_TEXT),
-    }
-    records: QuerySet[Any] = Record.objects.filter(review=review).order_by("pk")
-    rows = records.annotate(**verdicts).annotate(place=place)
-    return rows.annotate(why=_why("slug", F("removal")), why_name=_why("name", Value("")))
+    rows: QuerySet[Any] = Record.objects.filter(review=review).order_by("pk")
+    for stage, name in ((Stage.ABSTRACT, "abstract"), (Stage.FULL_TEXT, "full_text")):
+        for annotation, expression in _verdict(review, stage, name).items():
+            rows = rows.annotate(**{annotation: expression})
+    return rows.annotate(place=place, why=_why("slug", F("removal")), why_name=_why("name", Value("")))
 
 
 def _why(column: str, removal: Any) -> Coalesce:
-    def reason(stage: str) -> Subquery:
-        return Subquery(_deciding(stage).values(f"reason__{column}")[:1])
+    def reason(stage: str) -> Substr:
+        return Substr(_deciding(stage, Coalesce(f"decisions__reason__{column}", Value(""))), TOLD)
 
     found = Case(
-        When(place="removed", then=removal),
-        When(place="excluded", then=reason(Stage.ABSTRACT)),
-        When(place="reports-excluded", then=reason(Stage.FULL_TEXT)),
+        When(~Q(removal=""), then=removal),
+        When(at_abstract=Verdict.EXCLUDE, then=reason(Stage.ABSTRACT)),
+        When(at_abstract="", then=Value("")),
+        When(~Q(retrieval=Record.Retrieval.RETRIEVED), then=Value("")),
+        When(at_full_text=Verdict.EXCLUDE, then=reason(Stage.FULL_TEXT)),
         default=Value(""),
         output_field=_TEXT,
     )
     return Coalesce(found, Value(""), output_field=_TEXT)
-
-
-def listed(review: Review, slug: str, part: str = "") -> QuerySet[Any] | None:
-    """The records of a box, "other-" for those that other methods found; ``None`` where no such box holds records.
-
-    ``part`` narrows: the name of a source, the slug of a criterion, a kind of removal.
-    """
-    name = slug.removeprefix("other-")
-    if name not in BOXES or (slug == "other-included"):
-        return None
-    rows = placed(review).filter(place__in=BOXES[name])
-    if name != "included":
-        rows = rows.filter(search__kind__in=OTHER_KINDS) if name != slug else rows.exclude(search__kind__in=OTHER_KINDS)
-    if part:
-        rows = rows.filter(search__source=part) if name == "identified" else rows.filter(why=part)
-    return rows

@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Mod
 
 from review.models import Criterion, Decision, Record, Review, Stage, Verdict
-from review.prisma.places import placed
+from review.prisma.standing import Standing, tally
 from review.screening.agreement import Agreement, agreement
 
 WAITS = {Stage.ABSTRACT.value: "waiting-screening", Stage.FULL_TEXT.value: "waiting-assessment"}
@@ -83,8 +83,8 @@ def open_stages(record: Record) -> list[tuple[str, str, list[Decision]]]:
 
 def to_retrieve(review: Review) -> QuerySet[Record]:
     """The records whose report is still to be got."""
-    rows = placed(review).filter(place__in=("waiting-sought", "waiting-retrieval"))
-    return rows.select_related("publication").order_by("pk")
+    waiting = Standing(review, ("waiting-sought", "waiting-retrieval"))
+    return Record.objects.filter(pk__in=waiting.keys()).select_related("publication").order_by("pk")
 
 
 def reasons(review: Review) -> list[Criterion]:
@@ -112,7 +112,7 @@ class Progress:
 
 def progress(review: Review, screener: str) -> list[Progress]:
     """Both stages. A fixed number of queries."""
-    places = dict(placed(review).order_by().values_list("place").annotate(n=Count("pk")))
+    places = dict(tally(review, "place"))
     later = sum(n for place, n in places.items() if place not in {"removed", "waiting-screening"})
     judged = {Stage.ABSTRACT: later, Stage.FULL_TEXT: places.get("reports-excluded", 0) + places.get("included", 0)}
     own = dict(

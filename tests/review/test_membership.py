@@ -145,5 +145,5 @@ def test_the_queries_do_not_grow(review, django_assert_num_queries):
     for size in (3, 30):
         for number in range(size):
             factories.membership(review, factories.publication(key=f"k{size}-{number}"))
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(7):
             client.get(reverse("membership", args=["published"]))
