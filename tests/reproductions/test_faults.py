@@ -91,6 +91,11 @@ def test_hung_runs_and_workers_are_found():
     assert judged(asked, rows, seen=seen).counts == (0, 0, 3, 0)
 
 
+def test_the_time_without_a_database_is_taken_off_once():
+    assert watcher.covered([(8, 12), (1, 3), (2, 5), (4, 4.5)], 2, 10) == 3 + 2
+    assert watcher.covered([], 2, 10) == 0
+
+
 def test_a_process_that_outlives_its_run_is_found(tmp_path):
     marks = {processes.MARK: str(tmp_path), "ATLAS_RUN": "r", "ATLAS_CLAIM": "a"}
     with subprocess.Popen(["sleep", "60"], env=os.environ | marks) as left:

@@ -18,7 +18,7 @@ from reproductions.models import Measurement, Run, Worker
 TICK, SAMPLE, SCAN, TELL, MUSTER = 0.03, 0.35, 0.8, 15.0, 120.0
 # Runs that may be open at once in each queue: more than there are workers, and by turns fewer, when a run that was put
 # back finds a worker at once.
-CROWDED, SPARSE, TURN = {"cpu": 14, "disk": 2, "real": 5}, {"cpu": 5, "disk": 2, "real": 5}, 50
+CROWDED, SPARSE, TURN = {"cpu": 14, "disk": 2, "real": 6}, {"cpu": 5, "disk": 2, "real": 6}, 50
 # Nothing moves for so long: then what has not ended is hung. The real harness may be silent for long in one phase.
 STALL, STALL_REAL = 2 * site.LEASE + 14.0, 100.0
 
@@ -70,7 +70,7 @@ class Campaign:
     def muster(self) -> None:
         """Start the workers, and wait until all have announced themselves: who dies before is watched by nobody."""
         deadline = time.monotonic() + MUSTER
-        while Worker.objects.filter(state__in=Worker.LIVING).count() < len(self.crew.members):
+        while Worker.objects.filter(state__in=Worker.LIVING).count() < self.crew.workers:
             if time.monotonic() > deadline:
                 raise SystemExit("the workers do not announce themselves; see their logs with --keep")
             self.crew.tick(time.monotonic())
@@ -164,6 +164,8 @@ class Campaign:
             (self.place.folder / "gates" / line.claim).touch()
         if plan.fault in injectors.COSTLY_TO_ALL:
             self.hit_all(record)
+        if plan.fault in injectors.AWAY:
+            self.watcher.away.append((self.hand.now, self.hand.now + plan.length + injectors.RETURN_SECONDS))
 
     def hit_all(self, cause: Record) -> None:
         """Everything that has not ended may have been thrown back by this."""

@@ -15,13 +15,17 @@ REAL_SCALE = 2.0  # the real harness, beside a dozen others on two cores
 LEAVE_SECONDS = GRACE + 8.0 + 4 * LEASE + 5.0
 
 
+# As a web server does: it loads the application, and the reaper of the web process starts.
+WEB = "import config.wsgi, signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); signal.pause()"
+
+
 @dataclass
 class Member:
     """One place in the fleet, held by one process after the other."""
 
     name: str
     machine: str
-    queues: str
+    queues: str  # none: the web process, which watches too and is left alone
     environment: dict[str, str]
     process: "subprocess.Popen[bytes] | None" = None
     due: float = 0.0
@@ -41,6 +45,7 @@ class Fleet:
     stuck: list[str] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     closing: bool = False
+    least: int | None = None  # start a process again only where fewer than so many are left
 
     def add(self, machine: str, queues: str, count: int = 1, scale: float = SCALE, temporary: str = "") -> None:
         """Add ``count`` workers of a machine; more than one race for its only device."""
@@ -58,9 +63,19 @@ class Fleet:
         return sorted({member.machine for member in self.members})
 
     @property
+    def workers(self) -> int:
+        """How many places take runs."""
+        return sum(bool(member.queues) for member in self.members)
+
+    @property
     def restarts(self) -> int:
         """How many processes were started beyond the first of each place."""
         return sum(max(0, member.starts - 1) for member in self.members)
+
+    @property
+    def alive(self) -> int:
+        """How many places are held."""
+        return sum(member.process is not None for member in self.members)
 
     def tick(self, now: float) -> None:
         """Note who has ended, and start who is due."""
@@ -71,13 +86,15 @@ class Fleet:
                 self.stuck.append(f"{member.name} ({member.process.pid})")
                 self.kill(member.process.pid, now)
                 member.told = 0.0
-            if member.process is None and now >= member.due and not self.closing:
+            fewer = self.least is None or member.starts == 0 or self.alive < self.least
+            if member.process is None and now >= member.due and fewer and not self.closing:
                 self.start(member)
 
     def start(self, member: Member) -> None:
         """Start the process of a place."""
         log = (self.site.folder / "logs" / member.name).open("ab")
-        command = [sys.executable, "manage.py", "work", "--queues", member.queues]
+        work = ["manage.py", "work", "--queues", member.queues]
+        command = [sys.executable, *(work if member.queues else ["-c", WEB])]
         with log:
             member.process = subprocess.Popen(
                 command,
@@ -99,7 +116,7 @@ class Fleet:
         self.gone.setdefault(pid, now)
         if pid not in self.expected:
             self.surprises.append(f"worker {member.name} ({pid}) ended by itself with status {status}")
-        elif member.told and status != 0:
+        elif member.told and member.queues and status != 0:
             self.surprises.append(f"worker {member.name} ({pid}) was told to leave and ended with status {status}")
         member.process, member.due = None, now + self.chance.uniform(0.1, 1.0)
 
@@ -141,7 +158,7 @@ class Fleet:
 
 
 def staffed(site: Site, chance: random.Random) -> Fleet:
-    """The fleet: machines where two workers race, some with one, one with a small disk, three for the real harness."""
+    """The fleet: machines where two workers race, some with one, one with a small disk, four for the real harness."""
     fleet = Fleet(site, chance)
     fleet.add("ant", "cpu", 2)
     fleet.add("bee", "cpu", 2)
@@ -151,13 +168,16 @@ def staffed(site: Site, chance: random.Random) -> Fleet:
     fleet.add("gnu", "real", scale=REAL_SCALE)
     fleet.add("hen", "real", scale=REAL_SCALE)
     fleet.add("ibis", "real", scale=REAL_SCALE)
+    fleet.add("jay", "real", scale=REAL_SCALE)
+    fleet.add("web", "")
     return fleet
 
 
 def small_crew(site: Site, chance: random.Random) -> Fleet:
     """Enough for a short campaign: one machine where two workers race, and two more."""
-    fleet = Fleet(site, chance)
+    fleet = Fleet(site, chance, least=3)
     fleet.add("ant", "cpu", 2)
     fleet.add("bee", "cpu")
     fleet.add("cat", "cpu")
+    fleet.add("web", "")
     return fleet

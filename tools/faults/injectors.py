@@ -211,6 +211,7 @@ INJECTORS: dict[str, Injector] = {
 }
 # Faults that may cost the run its taking, and those that may cost every run at work its own.
 COSTLY = frozenset({"kill worker", "kill worker and warden", "stop worker", "cut connections", "fill disk"})
+AWAY, RETURN_SECONDS = frozenset({"kill postgres", "lock database"}), 0.5
 COSTLY_TO_ALL = frozenset({"cut all connections", "kill postgres", "lock database"})
 
 

@@ -162,7 +162,7 @@ def planned(number: int, card: tuple[str, str, str, int], chance: random.Random,
         child=child,
         fault=fault,
         phase=phase,
-        rest=rest_of(child, fault, chance) if times == 1 else 0.0,
+        rest=rest_of(child, fault, phase, chance) if times == 1 else 0.0,
         length=length_of(fault, chance, lease),
         times=times,
         rows=chance.randint(1, 4),
@@ -171,9 +171,9 @@ def planned(number: int, card: tuple[str, str, str, int], chance: random.Random,
     )
 
 
-def rest_of(child: str, fault: str, chance: random.Random) -> float:
+def rest_of(child: str, fault: str, phase: str, chance: random.Random) -> float:
     """How long the child goes on: briefly, so that it may end first; below a stopped worker also until it is ended."""
-    if fault == "stop worker":
+    if fault == "stop worker" and phase != "start":  # whose limit is too short for that
         return LONG_REST if child == "stubborn" else chance.choice((0.1, 1.4, LONG_REST))
     return chance.choice((0.0, 0.1, 0.4, 1.4))
 

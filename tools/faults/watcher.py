@@ -17,7 +17,7 @@ class Watcher:
         self.open: dict[str, str] = {}  # run → its state when last seen
         self.claims: dict[str, str] = {}  # run → the claim of an active run
         self.over: dict[tuple[str, str], float] = {}  # taking → since when it is known to be over
-        self.first: dict[tuple[str, str], float] = {}
+        self.away: list[tuple[float, float]] = []  # when the database was away by our doing: nobody can notice then
 
     def asked(self, run: str) -> None:
         """A run that was acknowledged."""
@@ -48,7 +48,8 @@ class Watcher:
         pid = worker.rpartition(":")[2]
         since = self.fleet.gone.get(int(pid)) if status != "queued" and pid.isdecimal() else None
         if since is not None:
-            self.seen.unseen_death[run] = max(self.seen.unseen_death.get(run, 0.0), now - since)
+            unseen = now - since - covered(self.away, since, now)
+            self.seen.unseen_death[run] = max(self.seen.unseen_death.get(run, 0.0), unseen)
 
     def scan(self, now: float) -> None:
         """Look for processes of takings that are over by more than the lease."""
@@ -70,3 +71,13 @@ class Watcher:
     def longest_death(self) -> float:
         """The longest time that a run stayed active with a dead worker."""
         return max(self.seen.unseen_death.values(), default=0.0)
+
+
+def covered(spans: list[tuple[float, float]], start: float, end: float) -> float:
+    """How much of the time from ``start`` to ``end`` lies within ``spans``, which may overlap."""
+    total, reached = 0.0, start
+    for begins, ends in sorted(spans):
+        low, high = max(begins, reached), min(ends, end)
+        if high > low:
+            total, reached = total + high - low, high
+    return total
