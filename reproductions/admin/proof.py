@@ -1,14 +1,17 @@
 """The proof, to look at: runs and measurements are written by ingest and workers, and never edited."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from reproductions.models import Device, Measurement, Remark, Run
 from reproductions.queries import judgements
 from review.admin.curated import Curated
 from review.admin.immutable import Immutable
+from review.admin.long import Long
 
 
 @admin.register(Device)
@@ -25,21 +28,45 @@ class DeviceAdmin(admin.ModelAdmin):
 
 
 @admin.register(Run)
-class RunAdmin(Immutable):
+class RunAdmin(Long, Immutable):
     list_display = ("run_id", "technique", "size", "status", "origin", "device", "asked_at", "noisy", "smoke")
     list_filter = ("status", "size", "origin", "noisy", "smoke", "device")
     list_select_related = ("technique", "device")
     search_fields = ("run_id", "technique__name", "technique__slug", "commit", "asked_by__username")
     date_hierarchy = "asked_at"
+    unlisted = (
+        *judgements.LONG, "error", "advice", "command", "incidents", "needs", "technique__article",
+        "technique__implementation",
+    )  # fmt: skip
 
 
 @admin.register(Measurement)
-class MeasurementAdmin(Immutable):
+class MeasurementAdmin(Long, Immutable):
     list_display = ("run", "variant", "role", "sweep", "point", "metric", "median", "unit", "n")
-    list_filter = ("role", "metric", "null_point", "simulated")
+    list_filter = ("role", "null_point", "simulated")
     list_select_related = ("run",)
-    search_fields = ("run__run_id", "run__technique__slug", "variant", "metric")
-    show_full_result_count = False
+    search_fields = ("metric",)  # a metric, the slug of a technique, or a run
+    search_help_text = "A metric, the slug of a technique, or a run’s id."
+    unlisted = ("samples", *(f"run__{name}" for name in (*judgements.LONG, "error", "command")))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], text: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Those of one metric where a text is one; else those of the runs it names."""
+        text = text.replace("\0", "").strip()
+        if not text:
+            return queryset, False
+        if Measurement.objects.filter(metric=text).order_by().exists():
+            return queryset.filter(metric=text), False
+        named = Q(technique__slug=text) | Q(run_id__in=[run] if (run := _uuid(text)) else [])
+        return queryset.filter(run__in=Run.objects.filter(named).order_by().values("pk")), False
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 @admin.register(Remark)

@@ -31,8 +31,8 @@ READ = (
 LONG = ("record", "log", "environment", "parameters")
 # What is shown of a run that a claim is held against.
 OF_RUN = (
-    "run_id", "technique_id", "size", "status", "origin", "device_count", "started_at", "finished_at", "asked_at",
-    "noisy", "smoke", "accepted", "commit", "record_digest",
+    "run_id", "technique_id", "size", "status", "device_count", "finished_at", "noisy", "smoke", "accepted",
+    "record_digest",
 )  # fmt: skip
 OF_DEVICE = ("device__slug", "device__name", "device__kind")
 

@@ -3,13 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from review.admin.curated import Curated
 from review.admin.lists import WithLines
+from review.admin.long import Long, YearFilter
 from review.forms import PublicationForm
 from review.models import Membership, Publication, Review, Study
+from review.search import PUBLICATIONS
+from review.search_terms import terms
 
 
 class MembershipInline(admin.TabularInline):
@@ -20,6 +23,9 @@ class MembershipInline(admin.TabularInline):
 
 @admin.register(Review)
 class ReviewAdmin(Curated, WithLines):
+    """A review with more than ``MOST_LOST`` memberships or records goes with them by no click here."""
+
+    MOST_LOST = 1000
     list_display = ("title", "published", "year", "records_identified", "studies_included")
     list_filter = ("published",)
     search_fields = ("title", "slug", "arxiv", "doi")
@@ -32,6 +38,15 @@ class ReviewAdmin(Curated, WithLines):
                                               "inclusion_criteria", "screening_tool", "discovery_tools")}),
         ("Rights", {"fields": ("licence_note",)}),
     )  # fmt: skip
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether it may be deleted, and what would go along is little enough to be read first."""
+        if not super().has_delete_permission(request, obj):
+            return False
+        if obj is None:
+            return True
+        many = [rows.order_by()[self.MOST_LOST :].exists() for rows in (obj.memberships, obj.records)]
+        return not any(many)
 
 
 class ReportInline(admin.TabularInline):
@@ -46,25 +61,38 @@ class ReportInline(admin.TabularInline):
 
 
 @admin.register(Study)
-class StudyAdmin(Curated):
+class StudyAdmin(Long, Curated):
     list_display = ("slug", "reports")
-    search_fields = ("slug", "publications__title")
+    search_fields = ("slug",)  # and the words of its publications
     inlines = (ReportInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Study]:
-        return super().get_queryset(request).annotate(n=Count("publications"))
+        own = Publication.objects.filter(study=OuterRef("pk")).order_by().values("study").annotate(n=Count("pk"))
+        return super().get_queryset(request).annotate(n=Subquery(own.values("n")))
 
-    @admin.display(ordering="n")
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], text: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Those whose slug begins so, and those of the publications that hold the words."""
+        if not text.strip("\0 "):
+            return queryset, False
+        named = Study.objects.filter(slug__startswith=text.replace("\0", "").strip()).order_by().values("pk")
+        about = PUBLICATIONS.matching(terms(text)).order_by().values("study_id")
+        return queryset.filter(pk__in=named.union(about)), False
+
+    @admin.display
     def reports(self, study: Any) -> int:
-        return study.n
+        return study.n or 0
 
 
 @admin.register(Publication)
-class PublicationAdmin(Curated):
+class PublicationAdmin(Long, Curated):
     form = PublicationForm
     list_display = ("key", "title", "year", "venue", "doi", "arxiv_id")
-    list_filter = ("memberships__status", "year", "entry_type")
-    search_fields = ("key", "title", "authors_text", "venue", "doi", "arxiv_id")
+    list_filter = ("memberships__status", YearFilter)
+    search_fields = ("key",)  # and the words of the full-text search
+    ordering = ("key",)
+    unlisted = ("fields", "authors", "authors_text", "note")
     autocomplete_fields = ("study",)
     read_from_bibtex = ("title", "authors", "venue", "year", "doi", "arxiv_id", "url", "note", "slug")
     readonly_fields = read_from_bibtex
@@ -74,11 +102,33 @@ class PublicationAdmin(Curated):
     )
     inlines = (MembershipInline,)
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], text: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Those that hold the words; the search of the site reads them."""
+        return (queryset.filter(pk__in=found(text)), False) if text.strip("\0 ") else (queryset, False)
+
 
 @admin.register(Membership)
-class MembershipAdmin(Curated):
+class MembershipAdmin(Long, Curated):
     list_display = ("publication", "review", "status", "evidence_url")
     list_filter = ("status", "review")
     list_select_related = ("publication", "review")
-    search_fields = ("publication__key", "publication__title", "evidence_url", "note")
+    search_fields = ("publication__key",)  # and the words of the publication
+    ordering = ("pk",)
+    unlisted = tuple(f"publication__{name}" for name in PublicationAdmin.unlisted)
     autocomplete_fields = ("publication", "review")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], text: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Those of publications that hold the words, or with evidence that begins so."""
+        text = text.replace("\0", "").strip()
+        if text.startswith(("http://", "https://")):
+            return queryset.filter(evidence_url__startswith=text), False
+        return (queryset.filter(publication__in=found(text)), False) if text else (queryset, False)
+
+
+def found(text: str) -> QuerySet[Any]:
+    """The numbers of the publications that a text finds."""
+    return PUBLICATIONS.matching(terms(text)).order_by().values("pk")

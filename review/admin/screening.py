@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from review.admin.curated import Curated
 from review.admin.immutable import Immutable
+from review.admin.long import Long
 from review.models import Criterion, Decision, Record, Search
 
 
@@ -31,15 +32,16 @@ class CriterionAdmin(Curated):
 
 
 @admin.register(Record)
-class RecordAdmin(Immutable):
+class RecordAdmin(Long, Immutable):
     list_display = ("slug", "publication", "search", "removal", "retrieval")
     list_filter = ("review", "removal", "retrieval")
     list_select_related = ("publication", "search")
     search_fields = ("slug", "publication__title", "publication__key")
+    unlisted = ("publication__fields", "publication__authors", "publication__authors_text")
 
 
 @admin.register(Decision)
-class DecisionAdmin(Immutable):
+class DecisionAdmin(Long, Immutable):
     """Own decisions, and those of records on which the blind has been lifted."""
 
     list_display = ("record", "stage", "screener", "final", "verdict", "reason", "decided_at")

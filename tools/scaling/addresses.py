@@ -129,7 +129,7 @@ LISTS = {
     "review_record": ("q={rare}", "removal__exact=duplicate"),
     "review_decision": ("stage__exact=abstract", "q=synthetic"),
     "reproductions_run": ("status__exact=failed", "q={technique}", "asked_at__year=2025"),
-    "reproductions_measurement": ("metric=time", "role__exact=method", "q={technique}"),
+    "reproductions_measurement": ("q=time", "role__exact=method", "q={technique}"),
 }
 OF_A_ROW = ("change", "history", "delete", "simple_history")
 

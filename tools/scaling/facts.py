@@ -58,7 +58,7 @@ def of_admin() -> dict[str, Any]:
         if row is None:
             continue
         found[f"row_{label}"] = row.pk
-        found[f"last_{label}"] = max(1, -(-rows.count() // page.list_per_page))
+        found[f"last_{label}"] = page.paginator(rows, page.list_per_page).num_pages
         if hasattr(model, "history"):
             version = model.history.filter(id=row.pk).order_by("pk").first()  # type: ignore[attr-defined]
             if version:
