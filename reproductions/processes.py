@@ -25,6 +25,8 @@ SECRETS = ("DATABASE_URL", "SECRET_KEY", "METRICS_TOKEN", "ATLAS_TOKEN", "PGPASS
 def start(run: Run, command: list[str], folder: Path) -> "subprocess.Popen[str]":
     """Start ``command`` under the warden, which ends the whole tree after 80 % of the lease without a word from us."""
     memory = limits.memory_bytes()
+    # What an earlier taking left on this machine, its worker and its warden both killed, is ended before.
+    sweep({taking for taking in carried().values() if taking[0] == str(run.run_id) and taking[1] != str(run.claim)})
     # Gone before others take the run over: they wait for the whole lease, counted from a beat that they saw later.
     silence = settings.RUN_LEASE_SECONDS * FENCE_SHARE
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
@@ -70,6 +72,27 @@ def carried() -> dict[int, tuple[str, str]]:
                 if RUN in pairs:
                     found[int(name)] = (pairs[RUN], pairs.get(CLAIM, ""))
     return found
+
+
+def unwatched() -> set[tuple[str, str]]:
+    """Takings on this machine whose warden is gone while other processes of theirs live: both were killed at once."""
+    found = _without_warden()
+    if found:  # one look is not of one moment
+        time.sleep(0.02)
+        found &= _without_warden()
+    return found
+
+
+def _without_warden() -> set[tuple[str, str]]:
+    seen = carried()
+    return set(seen.values()) - {taking for pid, taking in seen.items() if str(WARDEN).encode() in _words(pid)}
+
+
+def _words(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def folder_prefix(claim: str) -> str:

@@ -105,7 +105,10 @@ class Reaper:
         return found
 
     def sweep(self) -> None:
-        """End processes on this machine that belong to takings which are over: what a killed worker left."""
+        """End processes on this machine whose taking is over, or whose warden is gone: what a killed worker left.
+
+        The latter before the lease is over: afterwards the run may be at work elsewhere.
+        """
         if self.heart is None:
             return
         self.clear_folders()
@@ -118,9 +121,12 @@ class Reaper:
                 "run_id", "claim", "status"
             )
         }
-        over = {(run, claim) for run, claim in carried if run in known and known[run] != claim}
+        alone = processes.unwatched()
+        over = {
+            taking for taking in carried if taking[0] in known and (known[taking[0]] != taking[1] or taking in alone)
+        }
         if over and (left := processes.sweep(over)):
-            logger.warning("ended %d processes of runs that are over, on %s", left, machine())
+            logger.warning("ended %d processes that a dead worker left, on %s", left, machine())
 
     def clear_folders(self) -> None:
         """Remove what killed workers left on this machine's disk."""

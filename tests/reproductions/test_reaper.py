@@ -179,20 +179,28 @@ def test_a_worker_without_the_means_leaves_the_run_to_one_that_has_them(techniqu
     assert Run.objects.get(pk=run.pk).delivery not in ("", first)
 
 
-def test_processes_of_a_run_that_is_over_are_ended_and_others_are_not(technique, heart):
-    over, held_run = factories.run(technique, status="failed"), held(technique, heart.worker)
-    marks = [(str(over.run_id), "old"), (str(held_run.run_id), str(held_run.claim)), (str(uuid.uuid4()), "foreign")]
+def test_processes_of_a_run_that_is_over_or_without_a_warden_are_ended_and_others_are_not(technique, heart):
+    over, watched = factories.run(technique, status="failed"), held(technique, heart.worker)
+    alone = held(technique, factories.worker(slot="another"))
+    warden = str(processes.WARDEN)
+    marks = [
+        (str(over.run_id), "old", warden),
+        (str(alone.run_id), str(alone.claim), ""),
+        (str(watched.run_id), str(watched.claim), warden),
+        (str(watched.run_id), str(watched.claim), ""),
+        (str(uuid.uuid4()), "foreign", ""),
+    ]
     children = [
         subprocess.Popen(
-            [sys.executable, "-S", "-c", "import time; time.sleep(60)"],
+            [sys.executable, "-S", "-c", "import time; time.sleep(60)", word],
             env=os.environ | {processes.RUN: run, processes.CLAIM: claim},
         )
-        for run, claim in marks
+        for run, claim, word in marks
     ]
     try:
         Reaper(heart).sweep()
-        assert children[0].wait(5) == -9
-        assert [child.poll() for child in children[1:]] == [None, None]
+        assert [child.wait(5) for child in children[:2]] == [-9, -9]
+        assert [child.poll() for child in children[2:]] == [None, None, None]
     finally:
         for child in children:
             child.kill()
