@@ -56,6 +56,7 @@ class Watcher:
         for pid, taking in processes.of_runs(self.site).items():
             run, claim = taking
             if run in self.open and self.claims.get(run) == claim:
+                self.over.pop(taking, None)  # it was seen before the database was asked
                 continue
             since = self.over.setdefault(taking, now)
             if now - since > LEASE:
