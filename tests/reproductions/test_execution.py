@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import time
 import uuid
@@ -207,6 +208,18 @@ def test_megabytes_without_a_line_break_keep_the_log_bounded(queued, child, hear
     monkeypatch.setattr(execution, "harness_command", lambda run, record: [sys.executable, "-S", "-c", line])
     assert execution.execute(str(queued.run_id), heart) == "failed"
     assert 0 < len(after(queued).log) <= 20_000
+
+
+def test_what_an_earlier_taking_left_here_is_ended_before_the_run_starts_again(queued, child, heart):
+    """Worker and warden were both killed, and a process of the run had left its session."""
+    marks = {processes.RUN: str(queued.run_id), processes.CLAIM: str(uuid.uuid4())}
+    left = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], env=os.environ | marks)
+    try:
+        child("fine")
+        assert execution.execute(str(queued.run_id), heart) == "succeeded"
+        assert left.wait(5) == -9
+    finally:
+        left.kill()
 
 
 def test_no_process_of_a_run_knows_the_secrets_of_the_site(queued, heart, monkeypatch):

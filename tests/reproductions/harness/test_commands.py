@@ -92,7 +92,7 @@ def test_the_fingerprint_keeps_no_folder_of_this_machine(monkeypatch: pytest.Mon
 def test_compare_shows_both_and_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = sound(), sound()
     other["measurements"][0] |= {"median": 0.2}
-    other["measurements"].append(other["measurements"][0] | {"metric": "speedup"})
+    other["measurements"].append(other["measurements"][0] | {"metric": "speedup", "unit": "x"})
     record.write(one, tmp_path / "a.json")
     record.write(other, tmp_path / "b.json")
     assert commands.main(["compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]) == 0
