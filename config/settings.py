@@ -80,7 +80,9 @@ _options = _database.setdefault("OPTIONS", {})
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _options.setdefault("transaction_mode", "IMMEDIATE")
     _options.setdefault("timeout", 20)
-    _options.setdefault("init_command", "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=1073741824;")
+    _options.setdefault(
+        "init_command", "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA mmap_size=1073741824;"
+    )
 else:
     # Pages ask much in little: compiling a query takes longer than any of them may.
     _options["options"] = f"{_options.get('options', '')} -c jit=off".strip()
