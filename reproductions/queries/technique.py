@@ -157,7 +157,7 @@ def runs(technique: Technique) -> list[Run]:
         best_method=Subquery(best.values("variant")[:1]),
         cases=F("record__cases"),
     )
-    rows = list(found.order_by(*NEWEST))
+    rows: list[Any] = list(found.order_by(*NEWEST))
     judgements.number(rows)
     return rows
 

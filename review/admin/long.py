@@ -49,14 +49,11 @@ class Long(admin.ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The list; where it is cut, its head says so."""
         answer = super().changelist_view(request, extra_context)
-        listing = (
-            answer.context_data.get("cl") if isinstance(answer, TemplateResponse) and answer.context_data else None
-        )
-        if listing is not None and listing.paginator.cut:
-            told = (
+        context: dict[str, Any] = (answer.context_data if isinstance(answer, TemplateResponse) else None) or {}
+        if "cl" in context and context["cl"].paginator.cut:
+            context["subtitle"] = (
                 f"More than {MOST:,} match. The first {MOST:,} in this order are listed: search or filter for others."
             )
-            answer.context_data["subtitle"] = told  # type: ignore[union-attr,index]
         return answer
 
 
