@@ -66,8 +66,32 @@ class Index:
         return f"{self.model._meta.db_table}_search"
 
     def _with_vector(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        column = f'"{self.model._meta.db_table}"."search"'
-        return rows.annotate(searched=RawSQL(column, [], output_field=SearchVectorField()))  # noqa: S611
+        return rows.annotate(searched=_Vector())
+
+
+class _Vector(models.Expression):
+    """The generated column, which no model declares, of the table as the query calls it: inside another query, too."""
+
+    alias = ""
+
+    def __init__(self) -> None:
+        super().__init__(output_field=SearchVectorField())
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> "_Vector":
+        """In a query its first table is meant."""
+        found: _Vector = super().resolve_expression(query, *args, **kwargs)
+        found.alias = query.get_initial_alias()
+        return found
+
+    def relabeled_clone(self, change_map: dict[str, str]) -> "_Vector":
+        """Follows its table when that gets another name."""
+        found = self.copy()
+        found.alias = change_map.get(self.alias, self.alias)
+        return found
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        """The column."""
+        return f'{compiler.quote_name_unless_alias(self.alias)}."search"', []
 
 
 def fts5_query(wanted: Sequence[Term], any_of: bool = False) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review.fulltext import fts5_query
-from review.models import Publication
+from review.models import Membership, Publication, Study
 from review.search import PUBLICATIONS
 from review.search_terms import LONGEST, Term, terms
 from techniques.models import Technique
@@ -130,3 +130,14 @@ def test_no_later_migration_dropped_the_triggers(table: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table])
         assert cursor.fetchone() == (3,)
+
+
+@pytest.mark.django_db
+def test_a_search_means_the_same_inside_another_query():
+    one, two = factories.publication(title="Packing batches"), factories.publication(title="Something else")
+    factories.membership(factories.review(), one)
+    found = PUBLICATIONS.matching(terms("packing")).order_by().values("pk")
+    assert list(Publication.objects.filter(pk__in=found)) == [one]
+    assert [study.pk for study in Study.objects.filter(publications__in=found)] == [one.study_id]
+    assert Membership.objects.filter(publication__in=found).count() == 1
+    assert two not in Publication.objects.filter(pk__in=found)
