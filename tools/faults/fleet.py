@@ -106,6 +106,8 @@ class Fleet:
                 start_new_session=True,
                 preexec_fn=dies_with_parent,
             )
+        self.gone.pop(member.process.pid, None)  # numbers come round again
+        self.expected.discard(member.process.pid)
         member.starts += 1
         member.told = 0.0
 

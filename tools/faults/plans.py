@@ -173,7 +173,7 @@ def planned(number: int, card: tuple[str, str, str, int], chance: random.Random,
 
 def rest_of(child: str, fault: str, phase: str, chance: random.Random) -> float:
     """How long the child goes on: briefly, so that it may end first; below a stopped worker also until it is ended."""
-    if fault == "stop worker" and phase != "start":  # whose limit is too short for that
+    if fault == "stop worker" and phase not in ("start", "store"):  # whose limits are too short for that
         return LONG_REST if child == "stubborn" else chance.choice((0.1, 1.4, LONG_REST))
     return chance.choice((0.0, 0.1, 0.4, 1.4))
 
