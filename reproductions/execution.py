@@ -36,6 +36,7 @@ POLL_SECONDS = 0.1
 WRITE_SECONDS = 0.4
 AWAY_SECONDS = 0.5
 LAST_WORDS_SECONDS = 1.0
+UNWATCHED_SECONDS = 1.0
 MOST_LINE = 65_536  # characters read at once of a line that does not end
 GATE_FAILED, USAGE, NOTHING_RUNNABLE = 1, 2, 3
 NOTHING_STORED = "Nothing was stored."
@@ -141,11 +142,14 @@ def watch(run: Run, child: "subprocess.Popen[str]", progress: Progress, heart: H
     lines: queue.Queue[str] = queue.Queue(maxsize=10_000)
     reader = threading.Thread(target=read_lines, args=(child, lines), daemon=True)
     reader.start()
-    written = time.monotonic()
+    written = seen = time.monotonic()
     while True:
         ended = child.poll() is not None
         drain(lines, progress, reader if ended else None)
         now = time.monotonic()
+        if now - seen > UNWATCHED_SECONDS:
+            progress.watch.forgive(now - seen)  # this worker was stopped, or held up: no time of the child's to judge
+        seen = now
         if now - written >= WRITE_SECONDS or ended:
             written = now
             if look(run, progress) is False and not ended:

@@ -31,6 +31,10 @@ class Stopwatch:
             self.spent[self.phase] = self.spent.get(self.phase, 0.0) + now - self.since
             self.phase, self.since = phase, now
 
+    def forgive(self, seconds: float) -> None:
+        """Leave out time in which nobody watched: the worker itself was stopped, or held up."""
+        self.since += seconds
+
     @property
     def seconds(self) -> float:
         """How long the present phase has taken in all."""

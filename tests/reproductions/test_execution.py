@@ -118,6 +118,19 @@ def test_a_silence_counts_as_an_attempt_unless_the_database_was_away(queued, hea
     assert execution.warden_said(progress, heart)[::2] == ("handed back", counts)
 
 
+def test_time_in_which_the_worker_itself_was_stopped_counts_for_no_limit(queued, child, heart, monkeypatch):
+    child("fine")
+    look = execution.look
+
+    def held_up(run, progress):
+        time.sleep(1.5)
+        return look(run, progress)
+
+    monkeypatch.setattr(execution, "look", held_up)
+    with override_settings(RUN_LIMITS={"tiny": dict.fromkeys(LONG, 1.2)}):
+        assert execution.execute(str(queued.run_id), heart) == "succeeded"
+
+
 @override_settings(RUN_MEMORY_BYTES=60_000_000)
 def test_a_run_that_eats_memory_is_ended_with_both_figures(queued, child, heart):
     child("eat")
