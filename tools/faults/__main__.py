@@ -45,7 +45,8 @@ def main() -> int:
     options = arguments()
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(2**31)
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
     if options.inside:
         return inside(options)
     total, runs, worst = [0, 0, 0, 0], 0, 0
@@ -81,7 +82,7 @@ def outside(engine: str, runs: int, options: argparse.Namespace) -> dict[str, An
 
 
 def interrupted(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a campaign as Ctrl-C does."""
+    """Both signals end a campaign, and all that it started, also where a shell ignores Ctrl-C for it."""
     raise KeyboardInterrupt
 
 
@@ -144,4 +145,8 @@ def keep(folder: Path, to: Path) -> None:
 
 if __name__ == "__main__":
     os.chdir(site.ROOT)
-    raise SystemExit(main())
+    try:
+        status = main()
+    except KeyboardInterrupt:
+        status = 130
+    raise SystemExit(status)

@@ -118,7 +118,7 @@ class Fleet:
         self.gone.setdefault(pid, now)
         if pid not in self.expected:
             self.surprises.append(f"worker {member.name} ({pid}) ended by itself with status {status}")
-        elif member.told and member.queues and status != 0:
+        elif member.told and status not in (0, -signal.SIGTERM):  # the latter: told before it had begun
             self.surprises.append(f"worker {member.name} ({pid}) was told to leave and ended with status {status}")
         member.process, member.due = None, now + self.chance.uniform(0.1, 1.0)
 
