@@ -32,12 +32,19 @@ class RunAdmin(Long, Immutable):
     list_display = ("run_id", "technique", "size", "status", "origin", "device", "asked_at", "noisy", "smoke")
     list_filter = ("status", "size", "origin", "noisy", "smoke", "device")
     list_select_related = ("technique", "device")
-    search_fields = ("run_id", "technique__name", "technique__slug", "commit", "asked_by__username")
+    search_fields = ("technique__slug", "commit", "asked_by__username")  # and the whole of a run's id
     date_hierarchy = "asked_at"
     unlisted = (
         *judgements.LONG, "error", "advice", "command", "incidents", "needs", "technique__article",
         "technique__implementation",
     )  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], text: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """One run by its id, or those of a technique, a commit or a user."""
+        run = _uuid(text.replace("\0", "").strip())
+        return (queryset.filter(run_id=run), False) if run else super().get_search_results(request, queryset, text)
 
 
 @admin.register(Measurement)

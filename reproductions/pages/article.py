@@ -1,10 +1,11 @@
 """What the editor of an article asks for: how it will look, what is wrong with it, and the keys it may cite."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.paginator import Paginator
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -14,7 +15,10 @@ from reproductions import sources
 from reproductions.pages.technique import pieces
 from reproductions.queries import measured, tables
 from reproductions.queries import technique as reading
+from review.fulltext import MOST_HITS
 from review.models import Publication
+from review.search import PUBLICATIONS
+from review.search_terms import terms
 from techniques import article_faults, articles
 from techniques.models import Technique
 
@@ -62,7 +66,8 @@ def citations(request: HttpRequest) -> HttpResponse:
     """The publications that may be cited, searched by key, title and author."""
     asked = request.GET.get("q", "").replace("\0", "").strip()[:200]
     page = Paginator(matching(asked), PAGE_LENGTH).get_page(request.GET.get("page"))
-    return render(request, "pages/citations.html", {"page": page, "asked": asked})
+    cut = bool(asked) and page.paginator.count >= MOST_HITS
+    return render(request, "pages/citations.html", {"page": page, "asked": asked, "cut": cut})
 
 
 @require_GET
@@ -76,9 +81,13 @@ def citations_as_json(request: HttpRequest) -> JsonResponse:
 
 
 def matching(asked: str) -> QuerySet[Publication]:
-    """The publications whose key, title or authors hold every word of ``asked``."""
+    """The publications whose key begins so, and the best ``MOST_HITS`` that hold every word of ``asked``."""
     found = Publication.objects.defer("fields", "note")
-    for word in asked.split()[:8]:
-        found = found.filter(Q(key__icontains=word) | Q(title__icontains=word) | Q(authors_text__icontains=word))
     first = Case(When(key__istartswith=asked, then=Value(0)), default=Value(1), output_field=IntegerField())
-    return found.annotate(first=first).order_by("first", "key")
+    if not asked:
+        return found.order_by("key")
+    begun = Publication.objects.filter(key__startswith=asked).order_by("key").values_list("pk", flat=True)[:PAGE_LENGTH]
+    # The last word may be half typed, however short.
+    wanted = [replace(term, prefix=" " not in term.forms[0]) for term in terms(asked)[-1:]]
+    keys = {*begun, *PUBLICATIONS.ranked([*terms(asked)[:-1], *wanted])}
+    return found.filter(pk__in=keys).annotate(first=first).order_by("first", "key")

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from reproductions.models import Device
 from reproductions.queries.publications import OF_THE_REVIEW, ROLES
+from review.fulltext import MOST_HITS
 from review.models import Publication
 from review.search import PUBLICATIONS
 from review.search_terms import LONGEST, Term, terms
@@ -33,6 +34,7 @@ class Found:
     devices: list[Device] = field(default_factory=list)
     technique_count: int = 0
     publication_count: int = 0
+    more_publications: bool = False
     more_claims: bool = False
     loose: bool = False
     suggestions: list[Technique] = field(default_factory=list)
@@ -67,9 +69,11 @@ _CLAIM_COLUMNS = ("metric", "comparator", "workload", "hardware", "unit")
 def _rank(found: Found, wanted: Sequence[Term], any_of: bool) -> None:
     techniques, publications = TECHNIQUES.ranked(wanted, any_of), PUBLICATIONS.ranked(wanted, any_of)
     found.technique_count, found.publication_count = len(techniques), len(publications)
+    found.more_publications = len(publications) >= MOST_HITS
     known = Technique.objects.select_related("technique_class").defer("article").in_bulk(techniques[:SHOWN])
     found.techniques = [known[pk] for pk in techniques[:SHOWN] if pk in known]
-    rows = Publication.objects.prefetch_related(OF_THE_REVIEW, ROLES).in_bulk(publications[:SHOWN])
+    light = Publication.objects.defer("fields", "note", "authors_text")
+    rows = light.prefetch_related(OF_THE_REVIEW, ROLES).in_bulk(publications[:SHOWN])
     found.publications = [rows[pk] for pk in publications[:SHOWN] if pk in rows]
 
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Window
 
 from reproductions.judging import Verdict
 from reproductions.queries import judgements
 from reproductions.queries import techniques as listed
 from review import lastchange
 from review.models import Publication
-from techniques.models import Challenge, Response, Strategy, Technique, TechniqueClass
+from techniques.models import Challenge, Response, Strategy, Technique, TechniqueClass, TechniquePublication
+
+MOST_PAPERS = 50
 
 
 @dataclass(frozen=True)
@@ -123,10 +126,20 @@ def of_class(members: set[int], roots: list[Node]) -> list[Counted]:
     return sorted(counted, key=lambda entry: -entry.count)
 
 
-def publications(technique_pks: Iterable[int]) -> "QuerySet[Publication]":
-    """The publications of these techniques, newest first, without their BibTeX fields."""
-    found = Publication.objects.filter(technique_roles__technique__in=list(technique_pks))
-    return found.distinct().defer("fields", "authors_text").order_by("-year", "title")
+@dataclass(frozen=True)
+class Papers:
+    """The newest publications of some techniques, and how many there are in all."""
+
+    rows: list[Publication]
+    total: int
+
+
+def publications(technique_pks: Iterable[int]) -> Papers:
+    """The publications of these techniques, the newest ``MOST_PAPERS``, without their BibTeX fields. One query."""
+    roles = TechniquePublication.objects.filter(technique__in=list(technique_pks)).order_by().values("publication_id")
+    found: Any = Publication.objects.filter(pk__in=roles).annotate(total=Window(Count("pk")))
+    rows = list(found.defer("fields", "authors_text").order_by("-year", "title")[:MOST_PAPERS])
+    return Papers(rows, rows[0].total if rows else 0)
 
 
 def path_to(slug: str, roots: list[Node]) -> list[Node]:

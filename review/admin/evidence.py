@@ -7,6 +7,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from review.admin.curated import Curated
+from review.admin.known import KnownRows
 from review.admin.lists import WithLines
 from review.admin.long import Long, YearFilter
 from review.forms import PublicationForm
@@ -15,7 +16,7 @@ from review.search import PUBLICATIONS
 from review.search_terms import terms
 
 
-class MembershipInline(admin.TabularInline):
+class MembershipInline(KnownRows, admin.TabularInline):
     model = Membership
     extra = 0
     autocomplete_fields = ("review",)

@@ -17,7 +17,7 @@ from review.models import Record, Review, Stage
 from review.screening import deciding, updates, work
 from review.screening.deciding import Refused
 
-PAGE_LENGTH = 50
+PAGE_LENGTH, MOST_CONFLICTS = 50, 20
 reader = permission_required("review.view_decision", raise_exception=True)
 screener = permission_required("review.add_decision", raise_exception=True)
 curator = permission_required("review.change_review", raise_exception=True)
@@ -197,10 +197,11 @@ def conflicts(request: HttpRequest, slug: str) -> HttpResponse:
         return _resolved(request, review)
     groups: list[dict[str, Any]] = []
     for stage in Stage:
-        records = list(work.conflicts(review, stage)[:PAGE_LENGTH])
+        records = list(work.conflicts(review, stage)[: MOST_CONFLICTS + 1])
+        more, records = len(records) > MOST_CONFLICTS, records[:MOST_CONFLICTS]
         said = work.decisions_of(records, stage)
         rows = [(record, _abstract(record), said[record.pk]) for record in records]
-        groups.append({"stage": stage.value, "name": stage.label, "rows": rows})
+        groups.append({"stage": stage.value, "name": stage.label, "rows": rows, "more": more})
     context = {"review": review, "groups": groups, "reasons": work.reasons(review)}
     return render(request, "pages/screening_conflicts.html", context)
 

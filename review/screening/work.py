@@ -1,9 +1,8 @@
 """What there is to screen, and how far it has come. Before all have decided, nobody reads another's verdict."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
@@ -146,17 +145,20 @@ class Pair:
 
 def agreements(review: Review) -> list[Pair]:
     """Every pair of screeners who decided the same records, at each stage. Records that only one decided stay out."""
-    said: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
-    rows = Decision.objects.filter(record__review=review, final=False).order_by("pk")
-    for stage, record, screener, verdict in rows.values_list("stage", "record_id", "screener", "verdict"):
-        said[stage, record][screener] = verdict
-    verdicts: dict[tuple[str, str, str], list[tuple[str, str]]] = defaultdict(list)
-    for (stage, _), one in said.items():
-        for first, second in combinations(sorted(one), 2):
-            verdicts[stage, first, second].append((one[first], one[second]))
+    # Each decision beside every other of the same record and stage; the database counts.
+    pairs = Decision.objects.filter(
+        record__review=review, final=False, record__decisions__final=False, record__decisions__stage=F("stage"),
+        record__decisions__pk__gt=F("pk"),
+    ).order_by()  # fmt: skip
+    other = ("record__decisions__screener", "record__decisions__verdict")
+    tables: dict[tuple[str, str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
+    counted = pairs.values_list("stage", "screener", "verdict", *other).annotate(n=Count("pk"))
+    for stage, one, said, another, answered, n in counted:
+        (first, its), (second, others) = sorted(((one, said), (another, answered)))
+        tables[stage, first, second][its, others] += n
     return [
-        Pair(Stage(stage).label, (first, second), agreement(pairs))
-        for (stage, first, second), pairs in sorted(verdicts.items())
+        Pair(Stage(stage).label, (first, second), agreement(found.elements()))
+        for (stage, first, second), found in sorted(tables.items())
     ]
 
 

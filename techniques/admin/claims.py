@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from review.admin.curated import Curated
+from review.admin.known import KnownRows
 from techniques import claim_sheet
 from techniques.admin.fields import ConditionsField
 from techniques.claim_forms import ClaimForm
@@ -39,12 +40,13 @@ class Read:
         return format_html('<span data-reads data-claim-reading="{}" aria-live="polite">{}</span>', address, line)
 
 
-class ClaimInline(Read, admin.StackedInline):
+class ClaimInline(Read, KnownRows, admin.StackedInline):
     readonly_fields = ("reading",)
     model = Claim
     form = ClaimForm
     fieldsets = ((None, {"fields": (*ABOUT, ("publication", "tolerance", "slug"))}),)
     autocomplete_fields = ("publication",)
+    unlisted = ("publication__fields", "publication__authors", "publication__authors_text")
     show_change_link = True
     extra = 0
 

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from review.admin.curated import Curated
+from review.admin.known import KnownRows
 from techniques import article_faults, technique_files
 from techniques.admin.articles import ArticleField
 from techniques.admin.claims import ClaimInline
@@ -41,17 +42,19 @@ class TechniqueForm(forms.ModelForm[Technique]):
             self.fields["article"].widget.slug = self.instance.slug  # type: ignore[attr-defined]
 
 
-class PublicationInline(admin.TabularInline):
+class PublicationInline(KnownRows, admin.TabularInline):
     model = TechniquePublication
     extra = 0
     autocomplete_fields = ("publication",)
+    unlisted = ("publication__fields", "publication__authors", "publication__authors_text")
 
 
-class RelationInline(admin.TabularInline):
+class RelationInline(KnownRows, admin.TabularInline):
     model = TechniqueRelation
     fk_name = "technique"
     extra = 0
     autocomplete_fields = ("other",)
+    unlisted = ("other__article", "other__implementation")
 
 
 @admin.register(Technique)
