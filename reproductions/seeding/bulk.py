@@ -91,6 +91,7 @@ def keys_follow(*written: type[models.Model]) -> None:
 
 
 def analyse() -> None:
-    """Planner statistics, and on PostgreSQL the map of what index scans need not look up; outside a transaction."""
+    """Planner statistics, and on PostgreSQL the map of what index scans need not look up, except in a transaction."""
+    mapped = connection.vendor == "postgresql" and not connection.in_atomic_block
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+        cursor.execute("VACUUM ANALYZE" if mapped else "ANALYZE")

@@ -1,4 +1,7 @@
-"""Downloads: that they stream, when their first byte comes, and that memory does not grow with them."""
+"""Downloads: that they stream, when their first byte comes, and that memory does not grow with them.
+
+Counted is memory of the process's own (RssAnon), looked at after every piece; pages of a mapped file are the system's.
+"""
 
 import time
 from pathlib import Path
@@ -7,7 +10,8 @@ from django.urls import NoReverseMatch, reverse
 
 from scaling import addresses, facts
 
-FIRST_BYTE, SECONDS, GROWTH = 300.0, 6.0, 48.0  # ms, s, MB
+FIRST_BYTE, SECONDS, GROWTH = 300.0, 6.0, 32.0  # ms, s, MB
+BOUNDED = {"runs-feed"}  # so short that it is made at once
 
 
 def report() -> int:
@@ -20,21 +24,22 @@ def report() -> int:
         except NoReverseMatch:
             continue
         client.get(f"{path}?q=qqqqqqq&technique=none").close()
-        before = _reset_peak()
+        before = peak = _own()
         begun = time.perf_counter()
         answer = client.get(path)
-        faults = [] if answer.streaming else ["does not stream"]
+        faults = [] if answer.streaming or name in BOUNDED else ["does not stream"]
         pieces = iter(answer) if answer.streaming else iter([answer.content])
         size = len(next(pieces, b""))
         first = (time.perf_counter() - begun) * 1000
         whole = True
         for piece in pieces:
             size += len(piece)
+            peak = max(peak, _own())
             if time.perf_counter() - begun > SECONDS:
                 whole = False
                 break
         answer.close()
-        took, grown = time.perf_counter() - begun, (_peak() - before) / 1024
+        took, grown = time.perf_counter() - begun, (max(peak, _own()) - before) / 1024
         faults += ["first byte late"] if first > FIRST_BYTE else []
         faults += ["memory grew"] if grown > GROWTH else []
         over += bool(faults)
@@ -43,16 +48,7 @@ def report() -> int:
     return over
 
 
-def _reset_peak() -> int:
-    """The memory of this process now, in kB; from here on its peak counts anew."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _status("VmRSS")
-
-
-def _peak() -> int:
-    return _status("VmHWM")
-
-
-def _status(name: str) -> int:
+def _own() -> int:
+    """Anonymous memory of this process in kB."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))

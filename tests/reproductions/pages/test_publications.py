@@ -273,3 +273,31 @@ def _fill(size: int) -> None:
         factories.introduces(technique, paper)
         factories.introduces(technique, first, "evaluates")
         factories.claim(technique, first)
+
+
+@pytest.mark.parametrize("kind", ["bib", "ris", "csl", "csv", "json"])
+def test_a_download_begins_before_it_has_read_everything(client, monkeypatch, kind):
+    monkeypatch.setattr("reproductions.queries.publications.CHUNK", 2)
+    for year in (2019, 2020, 2021):
+        for _ in range(3):
+            factories.publication(year=year)
+    answer = client.get(reverse(f"publications-{kind}"))
+    assert answer.streaming
+    pieces = iter(answer.streaming_content)
+    with CaptureQueriesContext(connection) as first:
+        next(pieces)
+        next(pieces)
+    with CaptureQueriesContext(connection) as rest:
+        left = b"".join(pieces)
+    assert left
+    assert len(first) < len(rest)
+
+
+def test_pages_of_several_years_follow_each_other(client, monkeypatch):
+    monkeypatch.setattr("reproductions.pages.publications.PAGE_LENGTH", 2)
+    for year in (2021, None, 2019, 2021, 2019, 2020, None):
+        factories.publication(year=year)
+    whole = [key for page in range(1, 5) for key in listed(client, f"?page={page}")]
+    rows = Publication.objects.in_bulk(whole, field_name="key")
+    assert [rows[key].year for key in whole] == [2021, 2021, 2020, 2019, 2019, None, None]
+    assert len(set(whole)) == 7
