@@ -34,7 +34,7 @@ class Keys(Sequence[int]):
 
     def __init__(self, chosen: QuerySet[Publication], years: Counter[str]) -> None:
         self.chosen = chosen
-        self.years = sorted(years.items(), key=lambda one: int(one[0] or 0), reverse=True)
+        self.years = sorted(years.items(), key=lambda one: int(one[0] or -1), reverse=True)
 
     def __len__(self) -> int:
         return sum(n for _, n in self.years)
@@ -165,10 +165,10 @@ def _groups(found: QuerySet[Publication], classes: Sequence[TechniqueClass]) -> 
     }
     known = found.filter(pk__in=members.union(roles)).order_by().annotate(standing=standing, **about)
     groups = [
-        Group(str(year or ""), status, frozenset(one.slug for one, told in zip(classes, flags, strict=True) if told), n)
+        Group(named(year), status, frozenset(one.slug for one, told in zip(classes, flags, strict=True) if told), n)
         for year, status, *flags, n in known.values_list("year", "standing", *about).annotate(n=Count("pk"))
     ]
-    rest = Counter({str(year or ""): n for year, n in found.order_by().values_list("year").annotate(n=Count("pk"))})
+    rest = Counter({named(year): n for year, n in found.order_by().values_list("year").annotate(n=Count("pk"))})
     for group in groups:
         rest[group.year] -= group.n
     return [*groups, *(Group(year, "", frozenset(), n) for year, n in rest.items() if n > 0)]
@@ -182,6 +182,11 @@ def _is(*statuses: str) -> Q:
 def _about(classes: Sequence[str]) -> Q:
     roles = TechniquePublication.objects.filter(technique__technique_class__slug__in=classes).order_by()
     return Q(pk__in=roles.values("publication_id"))
+
+
+def named(year: int | None) -> str:
+    """A year as the facets name it; empty where there is none. The year 0 of a careless file is one."""
+    return "" if year is None else str(year)
 
 
 def _narrowed(picked: Chosen) -> Q:

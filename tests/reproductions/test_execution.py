@@ -96,20 +96,6 @@ def test_the_limit_of_each_phase_ends_the_whole_tree(queued, child, heart, mode,
     assert_gone(after(queued))
 
 
-def test_a_child_that_ended_while_the_database_was_slow_is_not_timed_out(queued, child, heart, monkeypatch):
-    child("fine")
-    looks = execution.look
-
-    def slow(run, progress):
-        time.sleep(0.8)
-        return looks(run, progress)
-
-    monkeypatch.setattr(execution, "look", slow)
-    monkeypatch.setattr(execution, "WRITE_SECONDS", 0.0)
-    with override_settings(RUN_LIMITS={"tiny": dict.fromkeys(LONG, 0.5)}):
-        assert execution.execute(str(queued.run_id), heart) == "succeeded"
-
-
 @pytest.mark.parametrize(("heard", "counts"), [(0, "counts"), (settings.RUN_LEASE_SECONDS, "")])
 def test_a_silence_counts_as_an_attempt_unless_the_database_was_away(queued, heart, heard, counts):
     progress = execution.Progress(queued, execution.Stopwatch(LONG))
