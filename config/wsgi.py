@@ -1,5 +1,6 @@
 """The WSGI entry point. The web process, too, watches for dead workers, so that no run stays "running" for ever."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -19,3 +20,6 @@ def _watch() -> None:
 
 
 _watch()
+# What is loaded by now lives as long as the process: collections need not walk through it again within a request.
+gc.collect()
+gc.freeze()

@@ -1,11 +1,13 @@
 """Server time and number of queries of every page, in this process, with Django's test client."""
 
+import gc
 import math
 import statistics
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,13 @@ def measured(rounds: int = ROUNDS, only: str = "") -> Iterator[Page]:
                 yield page
 
 
+@cache
+def settle() -> None:
+    """Once, as config/wsgi.py does: what is loaded by now is no longer walked through by collections of garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 def _measure(key: str, address: addresses.Address, client: Client, rounds: int) -> Page:
     try:
         answer = client.get(address.path)
@@ -70,6 +79,7 @@ def _measure(key: str, address: addresses.Address, client: Client, rounds: int) 
     except Exception as error:
         print(f"{key}: {type(error).__name__}: {error}")
         return Page(key, address.path, 500, 0, [0.0])
+    settle()
     times: list[float] = []
     rounds = min(rounds, FEWER) if key.startswith("admin:") else rounds
     on_processor = _worked()
