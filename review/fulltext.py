@@ -4,7 +4,7 @@ Both are made by migrations and kept in step by the database itself (a generated
 write can leave the index behind. The engines agree on the intent: names first, then people, then prose.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
@@ -83,15 +83,15 @@ class _Vector(models.Expression):
         found.alias = query.get_initial_alias()
         return found
 
-    def relabeled_clone(self, change_map: dict[str, str]) -> "_Vector":
+    def relabeled_clone(self, change_map: Mapping[str, str]) -> "_Vector":
         """Follows its table when that gets another name."""
         found = self.copy()
         found.alias = change_map.get(self.alias, self.alias)
         return found
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
         """The column."""
-        return f'{compiler.quote_name_unless_alias(self.alias)}."search"', []
+        return f'{compiler.quote_name_unless_alias(self.alias)}."search"', ()
 
 
 def fts5_query(wanted: Sequence[Term], any_of: bool = False) -> str:
