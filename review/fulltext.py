@@ -89,9 +89,9 @@ class _Vector(models.Expression):
         found.alias = change_map.get(self.alias, self.alias)
         return found
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
-        """The column."""
-        return f'{compiler.quote_name_unless_alias(self.alias)}."search"', ()
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        """The column; its parameters are a list, because those of ranks are added to it."""
+        return f'{compiler.quote_name_unless_alias(self.alias)}."search"', []
 
 
 def fts5_query(wanted: Sequence[Term], any_of: bool = False) -> str:
