@@ -11,7 +11,8 @@ from django.db.models import Case, CharField, Count, F, IntegerField, Q, QuerySe
 from django.http import QueryDict
 
 from reproductions.queries.facets import Axis, Choice, Chosen, Facet, chosen, facets, narrow
-from review.models import Membership, Publication
+from reproductions.queries.memory import Memory, version
+from review.models import Membership, Publication, Review
 from review.search import PUBLICATIONS
 from review.search_terms import LONGEST, terms
 from techniques.models import TechniqueClass, TechniquePublication
@@ -27,6 +28,9 @@ class Group:
     status: str
     classes: frozenset[str]
     n: int
+
+
+_searches: Memory[list[Group]] = Memory(200)
 
 
 class Keys(Sequence[int]):
@@ -78,6 +82,7 @@ class Listing:
     classes: Sequence[TechniqueClass]
     axes: Sequence[Axis]
     picked: Chosen
+    published: Sequence[int]
 
     @cached_property
     def left(self) -> list[Group]:
@@ -90,7 +95,7 @@ class Listing:
         years: Counter[str] = Counter()
         for group in self.left:
             years[group.year] += group.n
-        return Keys(self.found.filter(_narrowed(self.picked)), years)
+        return Keys(self.found.filter(_narrowed(self.picked, self.published)), years)
 
     @property
     def facets(self) -> list[Facet]:
@@ -137,26 +142,38 @@ class Listing:
 
 
 def listing(asked: QueryDict) -> Listing:
-    """The listing of an address: ``q``, and ``membership``, ``class`` and ``year``, each repeatable. Three queries.
+    """The listing of an address: ``q``, and ``membership``, ``class`` and ``year``, each repeatable. Four queries.
+
+    A search counts once for each version of the catalogue, for a common word is in half of all publications.
 
     Whatever makes no sense is left out, so that any address is a page.
     """
     text = asked.get("q", "").replace("\0", "").strip()[:LONGEST]
     found = PUBLICATIONS.matching(terms(text)) if text else Publication.objects.all()
     classes = list(TechniqueClass.objects.all())
-    groups = _groups(found, classes)
+    published = list(Review.objects.filter(published=True).order_by().values_list("pk", flat=True))
+    groups = _counted(text, found, classes, published)
     axes = _axes(groups, classes)
-    return Listing(text, found, groups, classes, axes, chosen(axes, asked))
+    return Listing(text, found, groups, classes, axes, chosen(axes, asked), published)
 
 
-def _groups(found: QuerySet[Publication], classes: Sequence[TechniqueClass]) -> list[Group]:
+def _counted(
+    text: str, found: QuerySet[Publication], classes: Sequence[TechniqueClass], published: Sequence[int]
+) -> list[Group]:
+    if not text:
+        return _groups(found, classes, published)
+    key = (text, version())
+    return _searches.get(key) or _searches.keep(key, _groups(found, classes, published))
+
+
+def _groups(found: QuerySet[Publication], classes: Sequence[TechniqueClass], published: Sequence[int]) -> list[Group]:
     """All of ``found`` in groups. Two queries: most publications have neither membership nor technique, and those are
     counted by year in an index alone.
     """
-    members = Membership.objects.filter(review__published=True).order_by().values("publication_id")
+    members = Membership.objects.filter(review__in=published).order_by().values("publication_id")
     roles = TechniquePublication.objects.order_by().values("publication_id")
     standing = Case(
-        *(When(_is(status), then=Value(status)) for status in Membership.Status.values),
+        *(When(_is(published, status), then=Value(status)) for status in Membership.Status.values),
         default=Value(""), output_field=CharField(),
     )  # fmt: skip
     about = {
@@ -168,14 +185,15 @@ def _groups(found: QuerySet[Publication], classes: Sequence[TechniqueClass]) -> 
         Group(named(year), status, frozenset(one.slug for one, told in zip(classes, flags, strict=True) if told), n)
         for year, status, *flags, n in known.values_list("year", "standing", *about).annotate(n=Count("pk"))
     ]
-    rest = Counter({named(year): n for year, n in found.order_by().values_list("year").annotate(n=Count("pk"))})
+    rest = Counter({named(year): n for year, n in found.order_by().values_list("year").annotate(n=Count("*"))})
     for group in groups:
         rest[group.year] -= group.n
     return [*groups, *(Group(year, "", frozenset(), n) for year, n in rest.items() if n > 0)]
 
 
-def _is(*statuses: str) -> Q:
-    members = Membership.objects.filter(review__published=True, status__in=statuses).order_by()
+def _is(published: Sequence[int], *statuses: str) -> Q:
+    # By number, for the planner knows how many memberships that review has, but not what a join would leave.
+    members = Membership.objects.filter(review__in=published, status__in=statuses).order_by()
     return Q(pk__in=members.values("publication_id"))
 
 
@@ -189,9 +207,9 @@ def named(year: int | None) -> str:
     return "" if year is None else str(year)
 
 
-def _narrowed(picked: Chosen) -> Q:
+def _narrowed(picked: Chosen, published: Sequence[int]) -> Q:
     wanted = Q(year__in=[int(year) for year in picked["year"]]) if picked["year"] else Q()
-    wanted &= _is(*sorted(picked["membership"])) if picked["membership"] else Q()
+    wanted &= _is(published, *sorted(picked["membership"])) if picked["membership"] else Q()
     return wanted & _about(sorted(picked["class"])) if picked["class"] else wanted
 
 

@@ -6,13 +6,12 @@ is judged anew each time. Kept in this process alone, and never more than ``MOST
 """
 
 import json
-from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from threading import Lock
 
 from reproductions import judging
 from reproductions.judging import Judgement, Standing
+from reproductions.queries.memory import Memory
 from techniques.models import Claim
 
 MOST = 5000
@@ -30,8 +29,7 @@ class Kept:
     run: int | None
 
 
-_kept: OrderedDict[Hashable, Kept] = OrderedDict()
-_lock = Lock()
+_memory: Memory[Kept] = Memory(MOST)
 
 
 def basis(standing: Standing) -> Hashable | None:
@@ -51,7 +49,7 @@ def _device(one: judging.Evidence) -> tuple[str, str]:
 
 def knows(claim: Claim, rests_on: Hashable | None) -> bool:
     """Whether the judgement needs no reading."""
-    return rests_on is not None and _key(claim, rests_on) in _kept
+    return rests_on is not None and _key(claim, rests_on) in _memory
 
 
 def judge(claim: Claim, standing: Standing, rests_on: Hashable | None) -> Judgement:
@@ -59,16 +57,7 @@ def judge(claim: Claim, standing: Standing, rests_on: Hashable | None) -> Judgem
     if rests_on is None:
         return judging.judge(claim, standing)
     key = _key(claim, rests_on)
-    with _lock:
-        found = _kept.get(key)
-        if found:
-            _kept.move_to_end(key)
-    if found is None:
-        found = _made(claim, standing)
-        with _lock:
-            _kept[key] = found
-            while len(_kept) > MOST:
-                _kept.popitem(last=False)
+    found = _memory.get(key) or _memory.keep(key, _made(claim, standing))
     run = None if found.run is None else standing.evidence[found.run].run
     return replace(found.judgement, claim=claim, run=run)
 

@@ -19,7 +19,7 @@ BEGUN = datetime(2024, 1, 1, tzinfo=bulk.MADE.tzinfo)
 DAYS, COMMITS = 900, 200
 BIGGEST = 0.15  # the share of the runs that belongs to one technique
 UNMEASURED = ("failed", "failed", "failed", "cancelled", "timed_out", "lost")
-WAITING = 40  # runs in the queue
+WAITING = 40  # runs in the queue, or fewer where there are few
 SAMPLES = 45
 NAMES = ("id", "run_id", "technique_id", "size", "status", "origin", "asked_by_id", "asked_at", "started_at",
          "finished_at", "accepted", "device_id", "device_count", "commit", "code_digest", "environment", "record",
@@ -86,7 +86,7 @@ class Runs:
         for number in range(self.amounts.runs):
             yield self._measured(number)
         for number in range(self.amounts.runs, self.amounts.runs + self.amounts.runs // 10):
-            waits = number < self.amounts.runs + WAITING
+            waits = number < self.amounts.runs + min(WAITING, self.amounts.runs // 20)
             yield self._unmeasured(number, "queued" if waits else self.draw.choice(UNMEASURED))
 
     def _about(self, number: int) -> tuple[Template, datetime]:

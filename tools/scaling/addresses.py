@@ -74,7 +74,7 @@ ROWS: list[tuple[str, tuple[str, ...], str, tuple[str, ...]]] = [
     ("citations", (), "q=model", DESK),
     ("citations", (), "q=model+attention", DESK),
     ("citations", (), "q={rare}", DESK),
-    ("citations-json", (), "q=synthetic-09", DESK),
+    ("citations-json", (), "q=synthetic-00", DESK),
     ("citations-json", (), "q={rare}", DESK),
     ("duplicates", (), "", DESK),
     ("duplicates", (), "n=400&past=20", DESK),
@@ -125,7 +125,7 @@ NO_PAGES = frozenset(
 LISTS = {
     "review_publication": ("q=model", "q={rare}", "year=2023", "memberships__status__exact=confirmed", "o=2"),
     "review_membership": ("q=model", "status__exact=confirmed", "o=4"),
-    "review_study": ("q=synthetic-0999", "o=2"),
+    "review_study": ("q=synthetic-0099", "o=2"),
     "review_record": ("q={rare}", "removal__exact=duplicate"),
     "review_decision": ("stage__exact=abstract", "q=synthetic"),
     "reproductions_run": ("status__exact=failed", "q={technique}", "asked_at__year=2025"),

@@ -301,3 +301,16 @@ def test_pages_of_several_years_follow_each_other(client, monkeypatch):
     rows = Publication.objects.in_bulk(whole, field_name="key")
     assert [rows[key].year for key in whole] == [2021, 2021, 2020, 2019, 2019, None, None]
     assert len(set(whole)) == 7
+
+
+def test_a_search_that_was_counted_before_sees_every_change(client, catalogue):
+    packed, weights, _ = catalogue
+    page = reverse("publications") + "?q=packing"
+    for _ in range(2):
+        assert client.get(page).context["page"].paginator.count == 1
+    weights.title = "Packing of weights"
+    weights.save()
+    assert client.get(page).context["page"].paginator.count == 2
+    packed.memberships.get().delete()
+    facets = client.get(page).context["listing"].facets
+    assert ("membership", "confirmed") not in {(f.name, o.value) for f in facets for o in f.options}

@@ -12,13 +12,13 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def world():
-    remembered._kept.clear()
+    remembered._memory.clear()
     technique = factories.technique()
     claim = factories.claim(technique, metric="throughput", like_for_like={"device_class": "cpu", "devices": 1})
     run = factories.run(technique, device=factories.device(name="A machine"), device_count=1, record_digest="sha256:1")
     row = factories.measurement(run, metric="speedup", unit="x", better="higher", median=2.0, ci_low=1.9, ci_high=2.1)
     yield claim, run, row
-    remembered._kept.clear()
+    remembered._memory.clear()
 
 
 def standing(run, *rows, failed: bool = False) -> Standing:
@@ -65,13 +65,13 @@ def test_a_run_without_a_digest_is_never_remembered(world):
     where = standing(run, row)
     assert remembered.basis(where) is None
     assert told(claim, where) == judging.judge(claim, where)
-    assert not remembered._kept
+    assert not len(remembered._memory)
 
 
 def test_no_more_than_the_bound_is_kept(world, monkeypatch):
     claim, run, row = world
-    monkeypatch.setattr(remembered, "MOST", 2)
+    monkeypatch.setattr(remembered._memory, "most", 2)
     for number in range(4):
         run.record_digest = f"sha256:{number}"
         told(claim, standing(run, row))
-    assert len(remembered._kept) == 2
+    assert len(remembered._memory) == 2
