@@ -12,6 +12,7 @@ from reproductions import judging, sources
 from reproductions.judging import Evidence, Judgement, Standing, Verdict
 from reproductions.models import Measurement, Run
 from reproductions.queries import remembered
+from reproductions.queries.brief_runs import brief
 from reproductions.queries.evidence_rows import Reading, Rows, read_together
 from techniques.models import Claim, Technique
 
@@ -29,12 +30,6 @@ READ = (
 )  # fmt: skip
 # What no list of runs shows.
 LONG = ("record", "log", "environment", "parameters")
-# What is shown of a run that a claim is held against.
-OF_RUN = (
-    "run_id", "technique_id", "size", "status", "device_count", "finished_at", "noisy", "smoke", "accepted",
-    "record_digest",
-)  # fmt: skip
-OF_DEVICE = ("device__slug", "device__name", "device__kind")
 
 
 def with_newest(techniques: QuerySet[Technique]) -> QuerySet[Technique]:
@@ -104,8 +99,7 @@ def evidence(claims: Iterable[Claim], technique: Technique | None = None) -> dic
     kind = [F("technique"), F("device"), F("size")]
     number = Window(RowNumber(), kind, [F("finished_at").desc(nulls_last=True), F("pk").desc()])
     first = quiet.order_by().annotate(number=number).filter(number=1).values("pk")
-    runs = list(Run.objects.filter(pk__in=first).select_related("device").only(*OF_RUN, *OF_DEVICE))
-    runs.sort(key=_ended, reverse=True)
+    runs = sorted(brief(Run.objects.filter(pk__in=first).order_by()), key=_ended, reverse=True)
     kept = Q(metric=judging.SPEEDUP, role=Role.METHOD) | Q(metric=judging.TIME, role=Role.BASELINE)
     for metric, techniques in _by_metric(claims).items():
         kept |= Q(metric__in=judging.names(metric), run__in=[run.pk for run in runs if run.technique_id in techniques])

@@ -11,11 +11,11 @@ from typing import Generic, TypeVar
 from django.db.models import Subquery
 
 from review.models import Membership, Publication, Review
-from techniques.models import TechniqueClass, TechniquePublication
+from techniques.models import Technique, TechniqueClass, TechniquePublication
 
 Kept = TypeVar("Kept")
 # Every change of these leaves a row of history.
-LISTED = (Publication, Membership, Review, TechniquePublication, TechniqueClass)
+LISTED = (Publication, Membership, Review, Technique, TechniquePublication, TechniqueClass)
 
 
 class Memory(Generic[Kept]):

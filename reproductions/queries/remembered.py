@@ -32,19 +32,33 @@ class Kept:
 _memory: Memory[Kept] = Memory(MOST)
 
 
-def basis(standing: Standing) -> Hashable | None:
-    """What a judgement from ``standing`` rests on besides the claim; ``None`` where that cannot be told."""
-    runs = [
-        (one.run.record_digest, one.devices, one.run.finished_at, one.run.size, *_device(one))
-        for one in standing.evidence
-    ]
-    known = all(run[0] for run in runs)
-    return (standing.implemented, standing.failed, *runs) if known else None
+class Basis:
+    """What a judgement rests on besides the claim: compared by all of it, hashed once."""
+
+    __slots__ = ("hash", "parts")
+
+    def __init__(self, *parts: Hashable) -> None:
+        self.parts, self.hash = parts, hash(parts)
+
+    def __hash__(self) -> int:
+        return self.hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Basis) and self.parts == other.parts
 
 
-def _device(one: judging.Evidence) -> tuple[str, str]:
-    device = one.run.device
-    return (device.name, device.kind) if device else ("", "")
+def basis(standing: Standing) -> Basis | None:
+    """What a judgement from ``standing`` rests on; ``None`` where that cannot be told."""
+    if not all(one.run.record_digest for one in standing.evidence):
+        return None
+    return Basis(standing.implemented, standing.failed, *map(_content, standing.evidence))
+
+
+def _content(one: judging.Evidence) -> Hashable:
+    run, device = one.run, one.run.device
+    row = getattr(run, "row", None)  # of a brief run: everything it is
+    named = (device.name, device.kind) if device else ()
+    return row or (run.record_digest, one.devices, run.finished_at, run.size, named)
 
 
 def knows(claim: Claim, rests_on: Hashable | None) -> bool:
