@@ -72,6 +72,7 @@ def said(found: list[dict[str, Any]]) -> int:
 
 def inside(options: argparse.Namespace) -> int:
     """Everything on one database."""
+    os.environ.setdefault("LOG_LEVEL", "CRITICAL")  # what a role may not open is no news here
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     sys.path.insert(0, str(ROOT))
     small = small_size(options) if options.seed else read(options.small)

@@ -55,11 +55,11 @@ def evidence(technique: Technique) -> dict[str, Any]:
     runs = reading.runs(technique)
     shown, record = reading.charted(runs), reading.newest_record(runs)
     judged_by = judgements.newest(runs)
-    rows = list(measured.pooled({run.pk for run in [*shown, *judged_by, record] if run}))
-    own = [row for row in rows if record and row.run_id == record.pk]
     claims, papers = reading.claims(technique), reading.publications(technique)
-    standing = judgements.standing(technique, judgements.gathered(judged_by, rows).get(technique.pk, []))
-    judged = [judging.judge(claim, standing) for claim in claims]
+    rows, standing, judged = judgements.with_rows(
+        technique, judged_by, claims, [run for run in [*shown, record] if run]
+    )
+    own = [row for row in rows if record and row.run_id == record.pk]
     sweeps = measured.sweeps(shown, [row for row in rows if row.run_id in {run.pk for run in shown}])
     sections = articles.render(technique.article, papers[1])
     return {

@@ -11,7 +11,7 @@ from django.db.models.functions import RowNumber
 from reproductions import judging, sources
 from reproductions.judging import Evidence, Judgement, Standing, Verdict
 from reproductions.models import Measurement, Run
-from reproductions.queries import remembered
+from reproductions.queries import measured, remembered
 from reproductions.queries.brief_runs import brief
 from reproductions.queries.evidence_rows import Reading, Rows, read_together
 from techniques.models import Claim, Technique
@@ -128,6 +128,24 @@ def by_claim(
         claim.pk: remembered.judge(claim, standings.get(claim.technique_id, Standing()), bases.get(claim.technique_id))
         for claim in claims
     }
+
+
+def with_rows(
+    technique: Technique, runs: Sequence[Run], claims: Sequence[Claim], shown: Iterable[Run]
+) -> tuple[list[Measurement], Standing, list[Judgement]]:
+    """The rows of the runs that a page shows, where the technique stands by its own ``runs``, and its judged claims.
+
+    One query: the rows of the runs that are only judged by are read where a judgement is not remembered.
+    """
+
+    def stands(rows: Iterable[Measurement]) -> Standing:
+        return standing(technique, gathered(runs, rows).get(technique.pk, []))
+
+    rests_on = remembered.basis(stands(()))
+    known = all(remembered.knows(claim, rests_on) for claim in claims)
+    rows = list(measured.pooled({run.pk for run in (*shown, *(() if known else runs))}))
+    where = stands(rows)
+    return rows, where, [remembered.judge(claim, where, rests_on) for claim in claims]
 
 
 def of_claim(claim: Claim) -> Judgement:
