@@ -33,7 +33,7 @@ HEAVY = ("taken_by__runnable", "again_of__record", "again_of__log", "again_of__e
 def index(request: HttpRequest) -> HttpResponse:
     """Every run, newest first, narrowed by technique, status, device, size, queue and where it came from."""
     chosen = {name: [value.replace("\0", "") for value in request.GET.getlist(name)[:20]] for name in reading.FACETS}
-    page = Paginator(reading.for_list(chosen), PAGE_LENGTH).get_page(request.GET.get("page"))
+    page = Paginator(reading.Listed(chosen), PAGE_LENGTH).get_page(request.GET.get("page"))
     count = sum(map(len, chosen.values()))
     return render(request, "pages/runs.html", {"page": page, "facets": reading.facets(chosen), "chosen": count})
 

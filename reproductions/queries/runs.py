@@ -45,14 +45,39 @@ WORDS: dict[str, str] = {
     AWAITING: "from outside, awaiting",
     DECLINED: "from outside, declined",
 }
-UNSEEN = ("record", "log", "environment", "taken_by__runnable", "taken_by__versions")
+UNSEEN = (
+    "record", "log", "environment", "taken_by__runnable", "taken_by__versions", "technique__article",
+    "technique__implementation",
+)  # fmt: skip
 
 
 def for_list(chosen: Mapping[str, Sequence[str]]) -> QuerySet[Run]:
     """The runs of the list, newest first; a choice that names nothing known finds nothing."""
-    runs = Run.objects.select_related("technique__technique_class", "device", "asked_by", "taken_by")
+    return _narrowed(SHOWN, chosen)
+
+
+SHOWN: QuerySet[Run] = Run.objects.select_related("technique__technique_class", "device", "asked_by", "taken_by").defer(
+    *UNSEEN
+)
+
+
+def _narrowed(runs: QuerySet[Run], chosen: Mapping[str, Sequence[str]]) -> QuerySet[Run]:
     wanted = {f"{FACETS[name][1]}__in": values for name, values in chosen.items() if values}
-    return runs.defer(*UNSEEN).annotate(source=SOURCE).filter(**wanted)
+    return runs.annotate(source=SOURCE).filter(**wanted)
+
+
+class Listed(Sequence[Run]):
+    """The same for a paginator: a slice counts along an index, and reads what is shown of its own runs alone."""
+
+    def __init__(self, chosen: Mapping[str, Sequence[str]]) -> None:
+        self.keys = _narrowed(Run.objects.all(), chosen)
+
+    def __len__(self) -> int:
+        return self.keys.count()
+
+    def __getitem__(self, wanted: Any) -> Any:
+        """The runs of a page. One query."""
+        return list(SHOWN.annotate(source=SOURCE).filter(pk__in=self.keys.values("pk")[wanted]))
 
 
 def facets(chosen: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
