@@ -13,11 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from reproductions import sources
 from reproductions.pages.technique import pieces
-from reproductions.queries import measured, tables
+from reproductions.queries import measured, ranking, tables
 from reproductions.queries import technique as reading
 from review.fulltext import MOST_HITS
 from review.models import Publication
-from review.search import PUBLICATIONS
 from review.search_terms import terms
 from techniques import article_faults, articles
 from techniques.models import Technique
@@ -89,5 +88,5 @@ def matching(asked: str) -> QuerySet[Publication]:
     begun = Publication.objects.filter(key__startswith=asked).order_by("key").values_list("pk", flat=True)[:PAGE_LENGTH]
     # The last word may be half typed, however short.
     wanted = [replace(term, prefix=" " not in term.forms[0]) for term in terms(asked)[-1:]]
-    keys = {*begun, *PUBLICATIONS.ranked([*terms(asked)[:-1], *wanted])}
+    keys = {*begun, *ranking.publications([*terms(asked)[:-1], *wanted])}
     return found.filter(pk__in=keys).annotate(first=first).order_by("first", "key")

@@ -27,7 +27,7 @@ def show(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, review: Review) -> HttpResponse:
-    flow, counts = flow_of(review), queries.membership_counts(review)
+    flow, counts = flow_of(review), reading.membership_counts(review)
     ledger = reading.ledger(review, counts)
     context = {
         "review": review,

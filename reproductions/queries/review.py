@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from django.db.models import Prefetch, QuerySet
 
-from review import lastchange
+from reproductions.queries.memory import Memory, version
+from review import lastchange, queries
 from review.ledger import Ledger
 from review.models import Membership, Publication, Review
 from techniques.models import TechniquePublication
@@ -20,6 +21,15 @@ _ROLES = Prefetch(
 def for_page() -> QuerySet[Review]:
     """Reviews, each with its last change."""
     return Review.objects.annotate(**lastchange.annotations(Review))
+
+
+_counts: Memory[dict[str, int]] = Memory(50)
+
+
+def membership_counts(review: Review) -> dict[str, int]:
+    """How many publications of each status the review's ledger holds; counted once for each version of it."""
+    key = (review.pk, version())
+    return _counts.get(key) or _counts.keep(key, queries.membership_counts(review))
 
 
 def ledger(review: Review, counts: Mapping[str, int]) -> Ledger:

@@ -10,10 +10,10 @@ from typing import Any
 from django.db.models import Q
 
 from reproductions.models import Device
+from reproductions.queries import ranking
 from reproductions.queries.publications import OF_THE_REVIEW, ROLES
 from review.fulltext import MOST_HITS
 from review.models import Publication
-from review.search import PUBLICATIONS
 from review.search_terms import LONGEST, Term, terms
 from techniques.models import Claim, Technique
 from techniques.search import TECHNIQUES
@@ -67,7 +67,7 @@ _CLAIM_COLUMNS = ("metric", "comparator", "workload", "hardware", "unit")
 
 
 def _rank(found: Found, wanted: Sequence[Term], any_of: bool) -> None:
-    techniques, publications = TECHNIQUES.ranked(wanted, any_of), PUBLICATIONS.ranked(wanted, any_of)
+    techniques, publications = TECHNIQUES.ranked(wanted, any_of), ranking.publications(wanted, any_of)
     found.technique_count, found.publication_count = len(techniques), len(publications)
     found.more_publications = len(publications) >= MOST_HITS
     known = Technique.objects.select_related("technique_class").defer("article").in_bulk(techniques[:SHOWN])

@@ -74,12 +74,12 @@ class StudyAdmin(Long, Curated):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], text: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Those whose slug begins so, and those of the publications that hold the words."""
-        if not text.strip("\0 "):
-            return queryset, False
-        named = Study.objects.filter(slug__startswith=text.replace("\0", "").strip()).order_by().values("pk")
-        about = PUBLICATIONS.matching(terms(text)).order_by().values("study_id")
-        return queryset.filter(pk__in=named.union(about)), False
+        """Those whose slug begins so; where none does, those of the publications that hold the words."""
+        text = text.replace("\0", "").strip()
+        named = queryset.filter(slug__startswith=text)
+        if not text or named.order_by().exists():
+            return named, False
+        return queryset.filter(pk__in=PUBLICATIONS.matching(terms(text)).order_by().values("study_id")), False
 
     @admin.display
     def reports(self, study: Any) -> int:

@@ -37,6 +37,7 @@ class Long(admin.ModelAdmin):
 
     paginator = Bounded
     show_full_result_count = False
+    list_per_page = 50
     unlisted: ClassVar[tuple[str, ...]] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
